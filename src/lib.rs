@@ -1,0 +1,14 @@
+//! rbuild: Rust programs into OCI container images.
+//!
+//! The modules, floor by floor; a module names only modules on a strictly lower floor (held by `tests/floors.rs`).
+
+mod digest;
+mod fault;
+mod interrupt;
+mod json;
+mod media;
+mod network;
+mod notes;
+mod platform;
+mod process;
+mod reference;

@@ -1,0 +1,236 @@
+//! The door to other programs: the only user of `std::process`.
+//!
+//! Each child leads a process group of its own, so that [`end_all`] ends cargo together with every rustc below it.
+//! A child never gets our standard input, and nothing here goes through a shell.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "this file is the door to child processes"
+)]
+
+use std::collections::BTreeSet;
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Output, Stdio};
+use std::sync::Mutex;
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::interrupt;
+
+/// The process groups that run now.
+static RUNNING: Mutex<BTreeSet<i32>> = Mutex::new(BTreeSet::new());
+
+/// A program with its arguments, directory and additions to the environment, as a value.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Call {
+    program: OsString,
+    arguments: Vec<OsString>,
+    directory: PathBuf,
+    variables: Vec<(OsString, OsString)>,
+}
+
+impl Call {
+    pub(crate) fn new(program: impl AsRef<OsStr>, directory: &Path) -> Call {
+        Call {
+            program: program.as_ref().to_owned(),
+            arguments: Vec::new(),
+            directory: directory.to_owned(),
+            variables: Vec::new(),
+        }
+    }
+
+    pub(crate) fn arg(mut self, argument: impl AsRef<OsStr>) -> Call {
+        self.arguments.push(argument.as_ref().to_owned());
+        self
+    }
+
+    pub(crate) fn args<A: AsRef<OsStr>>(mut self, arguments: impl IntoIterator<Item = A>) -> Call {
+        self.arguments.extend(
+            arguments
+                .into_iter()
+                .map(|argument| argument.as_ref().to_owned()),
+        );
+        self
+    }
+
+    /// Sets a variable for the child, beside the environment that it inherits.
+    pub(crate) fn env(mut self, name: impl AsRef<OsStr>, value: impl AsRef<OsStr>) -> Call {
+        self.variables
+            .push((name.as_ref().to_owned(), value.as_ref().to_owned()));
+        self
+    }
+
+    /// Runs to the end with both outputs captured; a failing status is not an error here.
+    pub(crate) fn output(&self) -> Result<Output> {
+        let child = self.start(Stdio::piped(), Stdio::piped())?;
+        let group = Group::of(&child);
+        let output = child
+            .wait_with_output()
+            .with_context(|| format!("cannot wait for `{self}`"))?;
+        drop(group);
+        interrupt::check()?;
+        Ok(output)
+    }
+
+    /// Runs to the end and hands over each line of standard output as it comes; standard error goes to ours, live.
+    pub(crate) fn lines(&self, mut each: impl FnMut(&str) -> Result<()>) -> Result<ExitStatus> {
+        let mut child = self.start(Stdio::piped(), Stdio::inherit())?;
+        let group = Group::of(&child);
+        let stdout = child.stdout.take().expect("standard output was piped");
+        for line in BufReader::new(stdout).lines() {
+            each(&line.with_context(|| format!("cannot read the output of `{self}`"))?)?;
+        }
+        let status = child
+            .wait()
+            .with_context(|| format!("cannot wait for `{self}`"))?;
+        drop(group);
+        interrupt::check()?;
+        Ok(status)
+    }
+
+    fn start(&self, stdout: Stdio, stderr: Stdio) -> Result<Child> {
+        interrupt::check()?;
+        let mut command = Command::new(&self.program);
+        command
+            .args(&self.arguments)
+            .current_dir(&self.directory)
+            .envs(self.variables.iter().cloned());
+        command
+            .stdin(Stdio::null())
+            .stdout(stdout)
+            .stderr(stderr)
+            .process_group(0);
+        match command.spawn() {
+            Ok(child) => Ok(child),
+            Err(error) => bail!(
+                "cannot start `{}` in {}: {error}",
+                self.program.display(),
+                self.directory.display()
+            ),
+        }
+    }
+}
+
+/// As it could be typed in a shell; for messages and `--dry-run`.
+impl fmt::Display for Call {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (name, value) in &self.variables {
+            write!(out, "{}={} ", name.display(), quoted(value))?;
+        }
+        write!(out, "{}", quoted(&self.program))?;
+        self.arguments
+            .iter()
+            .try_for_each(|argument| write!(out, " {}", quoted(argument)))
+    }
+}
+
+fn quoted(text: &OsStr) -> String {
+    let text = text.to_string_lossy().replace('\u{1f}', " ");
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
+    if !text.is_empty() && text.chars().all(plain) {
+        text
+    } else {
+        format!("'{}'", text.replace('\'', "'\\''"))
+    }
+}
+
+/// A running process group; forgotten, and ended if it still runs, when dropped.
+struct Group(i32);
+
+impl Group {
+    fn of(child: &Child) -> Group {
+        let group = i32::try_from(child.id()).expect("a process id fits");
+        RUNNING.lock().expect("nobody panics inside").insert(group);
+        Group(group)
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        RUNNING
+            .lock()
+            .expect("nobody panics inside")
+            .remove(&self.0);
+        signal(self.0, Signal::KILL);
+    }
+}
+
+/// Ends every running child with all its descendants; `hard` does not let them clean up.
+pub(crate) fn end_all(hard: bool) {
+    let how = if hard { Signal::KILL } else { Signal::TERM };
+    RUNNING
+        .lock()
+        .expect("nobody panics inside")
+        .iter()
+        .for_each(|group| signal(*group, how));
+}
+
+/// A group that is gone already is what we want.
+fn signal(group: i32, how: Signal) {
+    if let Some(pid) = Pid::from_raw(group) {
+        let _ = kill_process_group(pid, how);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_prints_as_it_could_be_typed() {
+        let call = Call::new("cargo", Path::new("/"))
+            .env("A", "b c")
+            .args(["build", "it's"]);
+        assert_eq!(call.to_string(), "A='b c' cargo build 'it'\\''s'");
+    }
+
+    #[test]
+    fn lines_come_one_by_one_and_the_status_is_told() {
+        let mut seen = Vec::new();
+        let call = Call::new("sh", Path::new("/"))
+            .args(["-c", "echo one; echo $TWO; exit 3"])
+            .env("TWO", "two");
+        let status = call
+            .lines(|line| Ok(seen.push(line.to_owned())))
+            .expect("runs");
+        assert_eq!(seen, ["one", "two"]);
+        assert_eq!(status.code(), Some(3));
+    }
+
+    #[test]
+    fn a_program_that_is_not_there_is_named() {
+        let error = Call::new("no-such-program", Path::new("/"))
+            .output()
+            .expect_err("absent")
+            .to_string();
+        assert!(
+            error.starts_with("cannot start `no-such-program` in /"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn when_the_reader_gives_up_the_grandchildren_end_too() {
+        let call = Call::new("sh", Path::new("/")).args(["-c", "sleep 300 & echo $!; wait"]);
+        let mut grandchild = 0;
+        let result = call.lines(|line| {
+            grandchild = line.parse().expect("a process id");
+            bail!("enough")
+        });
+        assert!(result.is_err());
+        let gone = || {
+            std::fs::read_to_string(format!("/proc/{grandchild}/stat"))
+                .map_or(true, |stat| stat.contains(") Z "))
+        };
+        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        while !gone() && std::time::Instant::now() < deadline {
+            std::thread::yield_now();
+        }
+        assert!(gone(), "process {grandchild} still runs");
+    }
+}
