@@ -12,3 +12,4 @@ mod notes;
 mod platform;
 mod process;
 mod reference;
+mod store;
