@@ -60,6 +60,7 @@ impl Store {
         index.entries.push(named.to_value());
         self.write_index(&lock, &index)?;
         self.touch(&descriptor.digest);
+        drop(self.sweep(&lock)); // the name is written; leftovers can wait
         Ok(())
     }
 

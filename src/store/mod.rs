@@ -10,8 +10,10 @@ mod layout;
 mod lock;
 mod mend;
 mod quarantine;
+mod record;
 mod regular;
 mod temp;
+mod trim;
 mod writer;
 
 use std::io;
