@@ -16,6 +16,9 @@ mod temp;
 mod trim;
 mod writer;
 
+#[cfg(test)]
+mod tests;
+
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
