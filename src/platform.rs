@@ -261,7 +261,7 @@ mod tests {
             let platform = platform(name);
             assert_eq!(platform.to_string(), name);
             let gnu = platform.gnu_target().expect(name);
-            assert_eq!(Platform::of_host(gnu).is_some(), true, "{gnu}");
+            assert!(Platform::of_host(gnu).is_some(), "{gnu}");
             assert!(platform.machine().is_some());
         }
         assert_eq!(platform("linux/s390x").musl_target(), None);
