@@ -13,6 +13,7 @@ use std::ffi::{OsStr, OsString};
 use std::fmt;
 use std::io::{BufRead, BufReader};
 use std::os::unix::process::CommandExt;
+use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::Mutex;
@@ -160,6 +161,11 @@ impl Drop for Group {
     }
 }
 
+/// The signal that ended a child, if one did.
+pub(crate) fn killed_by(status: ExitStatus) -> Option<i32> {
+    status.signal()
+}
+
 /// Ends every running child with all its descendants; `hard` does not let them clean up.
 pub(crate) fn end_all(hard: bool) {
     let how = if hard { Signal::KILL } else { Signal::TERM };
@@ -196,10 +202,23 @@ mod tests {
             .args(["-c", "echo one; echo $TWO; exit 3"])
             .env("TWO", "two");
         let status = call
-            .lines(|line| Ok(seen.push(line.to_owned())))
+            .lines(|line| {
+                seen.push(line.to_owned());
+                Ok(())
+            })
             .expect("runs");
         assert_eq!(seen, ["one", "two"]);
         assert_eq!(status.code(), Some(3));
+    }
+
+    #[test]
+    fn the_signal_that_killed_a_child_is_told() {
+        let status = |script| {
+            let call = Call::new("sh", Path::new("/")).args(["-c", script]);
+            call.lines(|_| Ok(())).expect("runs")
+        };
+        assert_eq!(killed_by(status("kill -9 $$")), Some(9));
+        assert_eq!(killed_by(status("exit 137")), None);
     }
 
     #[test]
