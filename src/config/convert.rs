@@ -1,0 +1,127 @@
+//! Checked tree → [`Config`]: defaults stay absent, paths become absolute, numbers are read.
+//!
+//! Nothing is refused here: whatever could be wrong was refused while the parser stood on it.
+
+use std::collections::BTreeMap;
+use std::path::Component;
+use std::path::Path;
+use std::path::PathBuf;
+
+use super::Asset;
+use super::Build;
+use super::Config;
+use super::ImageSettings;
+use super::Libc;
+use super::base;
+use super::node::Node;
+use super::rules;
+
+/// `file` is the absolute path of the file; what is relative in it is taken from its directory.
+pub(super) fn config(file: &Path, node: Node) -> Config {
+    let directory = file.parent().unwrap_or(Path::new("/"));
+    let bases = strings(&node, "baseImageOverrides").into_iter();
+    Config {
+        file: Some(file.to_owned()),
+        default_base_image: node
+            .text("defaultBaseImage")
+            .map(|name| base::absolute(name, directory)),
+        base_image_overrides: bases
+            .map(|(key, name)| (key, base::absolute(&name, directory)))
+            .collect(),
+        default_platforms: node.get("defaultPlatforms").map(|_| {
+            let names = texts(&node, "defaultPlatforms");
+            names.iter().filter_map(|name| name.parse().ok()).collect()
+        }),
+        default_env: variables(&node, "defaultEnv"),
+        default_flags: texts(&node, "defaultFlags"),
+        builds: (node.items("builds").iter())
+            .map(|entry| build(entry, directory))
+            .collect(),
+        written: node,
+    }
+}
+
+fn build(node: &Node, directory: &Path) -> Build {
+    Build {
+        id: text(node, "id"),
+        dir: below(directory, node.text("dir").unwrap_or(".")),
+        package: text(node, "package"),
+        bin: text(node, "bin"),
+        profile: text(node, "profile"),
+        features: texts(node, "features"),
+        flags: node.get("flags").map(|_| texts(node, "flags")),
+        env: node.get("env").map(|_| variables(node, "env")),
+        libc: match node.text("libc") {
+            Some("musl") => Libc::Musl,
+            Some("gnu") => Libc::Gnu,
+            _ => Libc::Auto,
+        },
+        image: node.get("image").map(image).unwrap_or_default(),
+        assets: (node.items("assets").iter())
+            .map(|entry| asset(entry, directory))
+            .collect(),
+    }
+}
+
+fn image(node: &Node) -> ImageSettings {
+    ImageSettings {
+        name: text(node, "name"),
+        path: text(node, "path"),
+        args: texts(node, "args"),
+        env: strings(node, "env"),
+        user: text(node, "user"),
+        working_dir: text(node, "workingDir"),
+        labels: strings(node, "labels"),
+        annotations: strings(node, "annotations"),
+        ports: (texts(node, "ports").iter())
+            .filter_map(|port| rules::read_port(port))
+            .collect(),
+        volumes: texts(node, "volumes"),
+        stop_signal: text(node, "stopSignal"),
+    }
+}
+
+fn asset(node: &Node, directory: &Path) -> Asset {
+    Asset {
+        from: below(directory, node.text("from").unwrap_or_default()),
+        to: text(node, "to").unwrap_or_default(),
+        mode: node.text("mode").and_then(rules::read_mode),
+        owner: (node.text("owner"))
+            .and_then(rules::read_owner)
+            .unwrap_or_default(),
+    }
+}
+
+/// `path` from `directory`, without `.` parts; `..` is left to the file system, which knows about links.
+pub(super) fn below(directory: &Path, path: &str) -> PathBuf {
+    directory
+        .join(path)
+        .components()
+        .filter(|part| *part != Component::CurDir)
+        .collect()
+}
+
+fn text(node: &Node, key: &str) -> Option<String> {
+    node.text(key).map(str::to_owned)
+}
+
+fn texts(node: &Node, key: &str) -> Vec<String> {
+    let items = node.items(key).iter();
+    items.filter_map(Node::as_text).map(str::to_owned).collect()
+}
+
+fn variables(node: &Node, key: &str) -> Vec<(String, String)> {
+    let entries = texts(node, key);
+    entries
+        .iter()
+        .filter_map(|entry| rules::read_variable(entry))
+        .collect()
+}
+
+fn strings(node: &Node, key: &str) -> BTreeMap<String, String> {
+    let entries = node.get(key).map(Node::entries).unwrap_or_default();
+    entries
+        .iter()
+        .filter_map(|(name, value)| Some((name.clone(), value.as_text()?.to_owned())))
+        .collect()
+}

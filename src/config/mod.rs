@@ -1,0 +1,157 @@
+//! `.builder.yaml` → [`Config`]: found, read, checked and made absolute.
+//!
+//! Whatever the file says wrongly is refused with `file:line:column` and a way out (exit code 2); nothing is ignored. The file
+//! is not trusted with more than cargo's own configuration is ([`trust`]). The environment and the flags, which win over the
+//! file, are not looked at here, and no text of a value that may be a secret is repeated.
+
+mod base;
+mod convert;
+mod find;
+mod key_reader;
+mod keys;
+mod near;
+mod node;
+mod objection;
+mod parse;
+mod reader;
+mod rules;
+pub(crate) mod settings;
+pub(crate) mod trust;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io;
+use std::io::Read;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::fault::Fault;
+use crate::platform::Platform;
+
+/// What a `.builder.yaml` says; the default is what no file says.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Config {
+    /// The file itself; `None` when there is none.
+    pub(crate) file: Option<PathBuf>,
+    /// `builtin:static`, `scratch`, `oci:` with an absolute directory, or an image name that parses.
+    pub(crate) default_base_image: Option<String>,
+    /// By package, package/bin or path of a package, as written.
+    pub(crate) base_image_overrides: BTreeMap<String, String>,
+    /// Never empty when present.
+    pub(crate) default_platforms: Option<Vec<Platform>>,
+    pub(crate) default_env: Vec<(String, String)>,
+    pub(crate) default_flags: Vec<String>,
+    pub(crate) builds: Vec<Build>,
+    /// The file's own words, for [`Config::settings`].
+    pub(crate) written: node::Node,
+}
+
+/// One entry of `builds`.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Build {
+    /// No two builds have the same.
+    pub(crate) id: Option<String>,
+    /// Absolute: cargo runs there. It need not exist.
+    pub(crate) dir: PathBuf,
+    pub(crate) package: Option<String>,
+    pub(crate) bin: Option<String>,
+    pub(crate) profile: Option<String>,
+    pub(crate) features: Vec<String>,
+    /// Replaces `default_flags`, also when empty.
+    pub(crate) flags: Option<Vec<String>>,
+    /// Replaces `default_env`, also when empty.
+    pub(crate) env: Option<Vec<(String, String)>>,
+    pub(crate) libc: Libc,
+    pub(crate) image: ImageSettings,
+    pub(crate) assets: Vec<Asset>,
+}
+
+/// What the image configuration is to say; what is absent comes from the base.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct ImageSettings {
+    /// Parses as a repository.
+    pub(crate) name: Option<String>,
+    /// Absolute, without `..`.
+    pub(crate) path: Option<String>,
+    pub(crate) args: Vec<String>,
+    pub(crate) env: BTreeMap<String, String>,
+    pub(crate) user: Option<String>,
+    /// Absolute, without `..`.
+    pub(crate) working_dir: Option<String>,
+    pub(crate) labels: BTreeMap<String, String>,
+    pub(crate) annotations: BTreeMap<String, String>,
+    /// Always with the protocol, such as `8080/tcp`.
+    pub(crate) ports: Vec<String>,
+    /// Absolute, without `..`.
+    pub(crate) volumes: Vec<String>,
+    pub(crate) stop_signal: Option<String>,
+}
+
+/// Files for the image, a layer of their own.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Asset {
+    /// Absolute, below the directory of the file as far as its text goes; links are the layer's to judge.
+    pub(crate) from: PathBuf,
+    /// Absolute, without `..`.
+    pub(crate) to: String,
+    /// At most `0o7777`.
+    pub(crate) mode: Option<u32>,
+    pub(crate) owner: (u64, u64),
+}
+
+/// The C library that a binary is linked with.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Libc {
+    /// musl where rustup has it for the platform.
+    #[default]
+    Auto,
+    Musl,
+    Gnu,
+}
+
+/// The configuration that holds for `start`, an absolute path of a directory or file: the nearest one upwards, as far as the
+/// first directory that holds `.git` or a workspace's Cargo.toml. `None` when there is none, or no such path.
+/// The result has no symbolic links in its directory. Two files side by side are refused.
+pub(crate) fn find(start: &Path) -> Result<Option<PathBuf>> {
+    find::upwards(start)
+}
+
+/// The file that RBUILD_CONFIG means: `path` itself, or the one in the directory `path`.
+pub(crate) fn named(path: &Path) -> Result<PathBuf> {
+    find::named(path)
+}
+
+/// Reads the configuration in `file`, an absolute path. Every error is a refusal.
+pub(crate) fn load(file: &Path) -> Result<Config> {
+    let bytes = read_bounded(file).map_err(|error| {
+        Fault::refused(format!(
+            "cannot read the configuration `{}`",
+            file.display()
+        ))
+        .because(error.to_string())
+    })?;
+    let node = parse::document(&bytes).map_err(|misplaced| {
+        let name = file.display();
+        misplaced.objection.fault(&match misplaced.position {
+            Some((line, column)) => format!("{name}:{line}:{column}: "),
+            None => format!("{name}: "),
+        })
+    })?;
+    Ok(convert::config(file, node))
+}
+
+/// The bytes of a regular file, cut off shortly after the largest size that is accepted. Never waits on a pipe.
+fn read_bounded(file: &Path) -> io::Result<Vec<u8>> {
+    if !fs::metadata(file)?.is_file() {
+        return Err(io::Error::other("it is not a regular file"));
+    }
+    let mut bytes = Vec::new();
+    let limit = parse::LARGEST as u64 + 1;
+    fs::File::open(file)?.take(limit).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests;
