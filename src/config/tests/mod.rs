@@ -4,6 +4,7 @@ mod files;
 mod find;
 mod hostile;
 mod near;
+mod schema;
 mod settings;
 mod trust;
 mod values;
