@@ -9,6 +9,7 @@ use crate::digest::Digest;
 use crate::reference::Reference;
 
 use super::objection::Objection;
+use super::objection::escaped;
 
 /// Accepts `builtin:static`, `scratch`, `oci:DIR[:NAME|@DIGEST]` and image names.
 pub(super) fn check(text: &str) -> Result<(), Objection> {
@@ -24,7 +25,7 @@ pub(super) fn check(text: &str) -> Result<(), Objection> {
         None => text
             .parse::<Reference>()
             .map(|_| ())
-            .map_err(|error| Objection::new(error.to_string())),
+            .map_err(|error| Objection::new(escaped(&error.to_string()))),
     }
 }
 
@@ -39,14 +40,15 @@ pub(super) fn absolute(text: &str, directory: &Path) -> String {
 
 fn check_layout(layout: &str) -> Result<(), Objection> {
     let (directory, rest) = split(layout);
-    if directory.is_empty() || rest == ":" || layout.contains(char::is_control) {
-        return Err(
-            Objection::new("a layout has no directory, or an empty name after it")
-                .hint("write `oci:DIR`, `oci:DIR:NAME` or `oci:DIR@sha256:…`"),
-        );
+    let odd = directory.contains(':') || layout.contains(char::is_control);
+    if odd || directory.is_empty() || rest == ":" {
+        return Err(Objection::new(
+            "a layout is a directory, and at most one name or digest after it",
+        )
+        .hint("write `oci:DIR`, `oci:DIR:NAME` or `oci:DIR@sha256:…`"));
     }
     match rest.strip_prefix('@').map(str::parse::<Digest>) {
-        Some(Err(error)) => Err(Objection::new(error.to_string())),
+        Some(Err(error)) => Err(Objection::new(escaped(&error.to_string()))),
         _ => Ok(()),
     }
 }

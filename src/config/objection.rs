@@ -70,17 +70,21 @@ impl Objection {
     }
 }
 
-/// A word of the file as a message may repeat it: short, and with control characters and marks of direction escaped.
+/// A word of the file as a message may repeat it: short and escaped.
 pub(super) fn shown(word: &str) -> String {
+    let cut: String = word.chars().take(80).collect();
+    let more = if cut.len() < word.len() { "…" } else { "" };
+    escaped(&cut) + more
+}
+
+/// The text with control characters and marks of direction escaped, but not its quotes.
+pub(super) fn escaped(text: &str) -> String {
     let mut safe = String::new();
-    for c in word.chars().take(80) {
+    for c in text.chars() {
         match c {
             '"' | '\'' | '\\' => safe.push(c),
             c => safe.extend(c.escape_debug()),
         }
-    }
-    if word.chars().nth(80).is_some() {
-        safe.push('…');
     }
     safe
 }

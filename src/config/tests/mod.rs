@@ -1,11 +1,14 @@
 //! What every test of this room reads with.
 
+mod base;
 mod files;
 mod find;
 mod hostile;
 mod near;
+mod places;
 mod schema;
 mod settings;
+mod shapes;
 mod trust;
 mod values;
 
