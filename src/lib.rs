@@ -7,6 +7,7 @@ mod digest;
 mod fault;
 mod interrupt;
 mod json;
+mod layer;
 mod media;
 mod network;
 mod notes;
