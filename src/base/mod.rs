@@ -1,0 +1,3 @@
+//! Bases.
+
+pub(crate) mod builtin;
