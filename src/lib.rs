@@ -3,6 +3,7 @@
 //! The modules, floor by floor; a module names only modules on a strictly lower floor (held by `tests/floors.rs`).
 
 mod base;
+mod buildcache;
 mod config;
 mod digest;
 mod fault;
