@@ -1,0 +1,5 @@
+//! One of two programs in a virtual workspace.
+
+fn main() {
+    println!("left");
+}
