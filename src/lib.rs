@@ -17,3 +17,4 @@ mod platform;
 mod process;
 mod reference;
 mod store;
+mod workspace;
