@@ -17,4 +17,5 @@ mod platform;
 mod process;
 mod reference;
 mod store;
+mod toolchain;
 mod workspace;

@@ -1,0 +1,188 @@
+//! How a program is linked for a platform: the target, the linker and the flags.
+//!
+//! The target follows from platform and `libc` alone. What the user configured is looked up first and left alone; what is missing is
+//! refused here, before anything compiles.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use super::CNeed;
+use super::Toolchain;
+use super::compiler;
+use super::flags;
+use crate::config::Libc;
+use crate::fault::Fault;
+use crate::platform::Platform;
+
+/// The rust target that serves a platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Target {
+    pub(crate) platform: Platform,
+    pub(crate) triple: &'static str,
+    /// Whether the program must run on a base without a C library.
+    pub(crate) is_static: bool,
+    /// Whether rustc links dynamically unless it is told otherwise.
+    asks_static: bool,
+    /// What the user should know about this choice.
+    pub(crate) note: Option<String>,
+}
+
+/// Everything that cargo must be told to link for one platform.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Link {
+    pub(crate) platform: Platform,
+    pub(crate) target: String,
+    /// For `CARGO_TARGET_<TARGET>_LINKER`; `None` leaves the choice to the user's configuration or to rustc.
+    pub(crate) linker: Option<String>,
+    /// For `CC_<target>`; `None` leaves the choice to the user's environment or to the build scripts.
+    pub(crate) compiler: Option<String>,
+    /// The whole effective list, for `CARGO_ENCODED_RUSTFLAGS`.
+    pub(crate) rustflags: Vec<String>,
+    pub(crate) is_static: bool,
+    pub(crate) note: Option<String>,
+}
+
+impl Target {
+    fn new(platform: &Platform, triple: &'static str, is_static: bool) -> Target {
+        Target {
+            platform: platform.clone(),
+            triple,
+            is_static,
+            // Of all musl targets of the table this one alone links dynamically by default.
+            asks_static: triple == "riscv64gc-unknown-linux-musl",
+            note: None,
+        }
+    }
+
+    pub(super) fn is_musl(&self) -> bool {
+        self.triple.contains("-musl")
+    }
+}
+
+/// Chooses the target for `platform`. Refused when rustup has none or the toolchain lacks it.
+pub(crate) fn target(toolchain: &Toolchain, platform: &Platform, libc: Libc) -> Result<Target> {
+    let gnu = platform.gnu_target().ok_or_else(|| unknown(platform))?;
+    match (libc, platform.musl_target()) {
+        (Libc::Musl, None) => Err(no_musl(platform).into()),
+        (Libc::Gnu, _) | (_, None) => installed(toolchain, Target::new(platform, gnu, false)),
+        (Libc::Auto, Some(musl)) if !toolchain.has(musl) && toolchain.host == gnu => {
+            Ok(static_glibc(platform, gnu, musl))
+        }
+        (_, Some(musl)) => installed(toolchain, Target::new(platform, musl, true)),
+    }
+}
+
+fn installed(toolchain: &Toolchain, target: Target) -> Result<Target> {
+    if toolchain.has(target.triple) {
+        return Ok(target);
+    }
+    let message = format!(
+        "cannot compile for {}: the rust target `{}` is not installed",
+        target.platform, target.triple
+    );
+    Err(Fault::refused(message)
+        .because(format!(
+            "there is no {}",
+            toolchain.libraries(target.triple).display()
+        ))
+        .hint(format!("run `rustup target add {}`", target.triple))
+        .into())
+}
+
+fn static_glibc(platform: &Platform, gnu: &'static str, musl: &str) -> Target {
+    let note = format!(
+        "the target `{musl}` is not installed: {platform} is linked statically with this machine's glibc, and the digest \
+         differs from a musl build; run `rustup target add {musl}`"
+    );
+    Target {
+        asks_static: true,
+        note: Some(note),
+        ..Target::new(platform, gnu, true)
+    }
+}
+
+fn unknown(platform: &Platform) -> Fault {
+    Fault::refused(format!("cannot compile for {platform}")).because(format!(
+        "rbuild knows the rust targets of {}",
+        Platform::known().join(", ")
+    ))
+}
+
+fn no_musl(platform: &Platform) -> Fault {
+    Fault::refused(format!("cannot link {platform} with musl"))
+        .because("rustup has no musl target for this platform")
+        .hint("use `libc: auto` or `libc: gnu`, and a base image with glibc")
+}
+
+/// Chooses linker, C compiler and flags. `root` is the workspace root; `needs` are the crates that bring C code for this target.
+pub(crate) fn link(
+    toolchain: &Toolchain,
+    target: &Target,
+    root: &Path,
+    needs: &[CNeed],
+) -> Result<Link> {
+    let configured = toolchain.settings.rustflags(target.triple)?;
+    let mut rustflags = flags::remaps(toolchain, root, target.triple);
+    let linker = if names_linker(&configured) || toolchain.settings.has_linker(target.triple)? {
+        None
+    } else {
+        linker(toolchain, target)?
+    };
+    rustflags.extend(configured);
+    if target.asks_static {
+        rustflags.push("-Ctarget-feature=+crt-static".to_owned());
+    }
+    Ok(Link {
+        platform: target.platform.clone(),
+        target: target.triple.to_owned(),
+        linker,
+        compiler: compiler::choose(toolchain, target, needs)?,
+        rustflags,
+        is_static: target.is_static,
+        note: target.note.clone(),
+    })
+}
+
+/// `-Clinker=x` and `-C linker=x`.
+fn names_linker(rustflags: &[String]) -> bool {
+    rustflags
+        .iter()
+        .any(|flag| flag.trim_start_matches("-C").starts_with("linker="))
+}
+
+/// rust-lld needs nothing but the toolchain, but cannot link gnu targets alone (`-lgcc_s`).
+fn linker(toolchain: &Toolchain, target: &Target) -> Result<Option<String>> {
+    if target.is_musl() {
+        return Ok(toolchain.has_lld().then(|| "rust-lld".to_owned()));
+    }
+    if target.triple == toolchain.host {
+        return Ok(None);
+    }
+    let cross = compiler::cross_gcc(target.triple);
+    match cross.filter(|program| toolchain.on_path(program)) {
+        Some(program) => Ok(Some(program.to_owned())),
+        None => Err(no_linker(target, cross).into()),
+    }
+}
+
+fn no_linker(target: &Target, cross: Option<&str>) -> Fault {
+    let message = format!(
+        "cannot link {} with glibc: there is no linker for `{}`",
+        target.platform, target.triple
+    );
+    let mut fault = Fault::refused(message);
+    if let Some(program) = cross {
+        fault = fault
+            .because(format!("`{program}` is not on PATH"))
+            .hint(compiler::install_cross_gcc(program));
+    }
+    if target.platform.musl_target().is_some() {
+        fault = fault.hint("use `libc: musl`, which needs no linker but the toolchain's own");
+    }
+    let variable = format!(
+        "CARGO_TARGET_{}_LINKER",
+        target.triple.to_uppercase().replace('-', "_")
+    );
+    fault.hint(format!("set `{variable}` to a linker for it"))
+}

@@ -1,0 +1,206 @@
+//! The rust toolchain at hand, and how it links for a platform.
+//!
+//! One `rustc --print sysroot --print host-tuple`; everything else is looked up in the sysroot, in cargo's configuration and in the
+//! environment, which comes in as a value. Nothing is installed and nothing is compiled here: what is missing is named with its command.
+
+mod compiler;
+mod flags;
+mod link;
+mod needs;
+mod settings;
+
+use std::collections::BTreeMap;
+use std::ffi::OsStr;
+use std::ffi::OsString;
+use std::path::Path;
+use std::path::PathBuf;
+
+use anyhow::Context;
+use anyhow::Result;
+
+use crate::fault::Fault;
+use crate::process::Call;
+use crate::workspace::Cargo;
+
+use settings::Settings;
+
+pub(crate) use link::Link;
+pub(crate) use link::Target;
+pub(crate) use link::link;
+pub(crate) use link::target;
+pub(crate) use needs::CNeed;
+pub(crate) use needs::Question;
+pub(crate) use needs::c_needs;
+
+/// Environment variables by name.
+pub(crate) type Environment = BTreeMap<OsString, OsString>;
+
+/// What compiles in one directory: `rust-toolchain.toml` and `.cargo/config.toml` may differ in the next.
+#[derive(Clone, Debug)]
+pub(crate) struct Toolchain {
+    pub(crate) sysroot: PathBuf,
+    /// The triple that rustc itself runs on.
+    pub(crate) host: String,
+    pub(crate) cargo_home: PathBuf,
+    directory: PathBuf,
+    cargo: Cargo,
+    environment: Environment,
+    settings: Settings,
+}
+
+/// Asks `rustc` (the value of `RUSTC`, or `rustc`) about itself and reads cargo's configuration, both as seen from `directory`.
+pub(crate) fn probe(
+    rustc: &OsStr,
+    cargo: &Cargo,
+    directory: &Path,
+    environment: &Environment,
+) -> Result<Toolchain> {
+    let (sysroot, host) = ask(rustc, directory)?;
+    let cargo_home = cargo_home(directory, environment)?;
+    let place = settings::Place {
+        directory,
+        cargo_home: &cargo_home,
+        rustc: &own_rustc(&sysroot, rustc),
+        host: &host,
+    };
+    let settings = Settings::load(cargo, &place, environment)?;
+    Ok(Toolchain {
+        sysroot,
+        host,
+        cargo_home,
+        directory: directory.to_owned(),
+        cargo: cargo.clone(),
+        environment: environment.clone(),
+        settings,
+    })
+}
+
+fn ask(rustc: &OsStr, directory: &Path) -> Result<(PathBuf, String)> {
+    let both = ["--print", "sysroot", "--print", "host-tuple"];
+    let output = Call::new(rustc, directory).args(both).output()?;
+    if !output.status.success() {
+        return ask_older(rustc, directory, &String::from_utf8_lossy(&output.stderr));
+    }
+    let text = String::from_utf8(output.stdout).context("rustc's sysroot is not UTF-8")?;
+    let lines: Vec<&str> = text.lines().collect();
+    match lines.as_slice() {
+        [sysroot, host] => Ok((PathBuf::from(sysroot), (*host).to_owned())),
+        _ => Err(unusable(rustc, &text).into()),
+    }
+}
+
+/// `host-tuple` is known since Rust 1.84; a project may pin an older one.
+fn ask_older(rustc: &OsStr, directory: &Path, said: &str) -> Result<(PathBuf, String)> {
+    if !said.contains("print request") {
+        return Err(unusable(rustc, said).into());
+    }
+    let sysroot = Call::new(rustc, directory)
+        .args(["--print", "sysroot"])
+        .output()?;
+    let version = Call::new(rustc, directory).arg("-vV").output()?;
+    let sysroot = String::from_utf8_lossy(&sysroot.stdout).trim().to_owned();
+    let version = String::from_utf8_lossy(&version.stdout).into_owned();
+    let host = version.lines().find_map(|line| line.strip_prefix("host: "));
+    match host {
+        Some(host) if !sysroot.is_empty() => Ok((PathBuf::from(sysroot), host.to_owned())),
+        _ => Err(unusable(rustc, said).into()),
+    }
+}
+
+fn unusable(rustc: &OsStr, said: &str) -> Fault {
+    Fault::refused(format!(
+        "`{}` does not say where its libraries are",
+        rustc.display()
+    ))
+    .because(format!("it says: {}", said.trim()))
+    .hint("install a toolchain with `rustup toolchain install stable`, or set `RUSTC`")
+}
+
+/// rustc without rustup's proxy, which would look for `rust-toolchain.toml` in our working directory and not in the workspace's.
+fn own_rustc(sysroot: &Path, asked: &OsStr) -> PathBuf {
+    let own = sysroot.join("bin/rustc");
+    if own.is_file() {
+        own
+    } else {
+        PathBuf::from(asked)
+    }
+}
+
+/// Where cargo keeps crates, by cargo's own rule.
+fn cargo_home(directory: &Path, environment: &Environment) -> Result<PathBuf> {
+    let set = |name: &str| {
+        environment
+            .get(OsStr::new(name))
+            .filter(|value| !value.is_empty())
+    };
+    match (set("CARGO_HOME"), set("HOME")) {
+        (Some(home), _) => Ok(directory.join(home)),
+        (None, Some(home)) => Ok(Path::new(home).join(".cargo")),
+        (None, None) => Err(Fault::refused("cargo's home directory is not known")
+            .because("neither `CARGO_HOME` nor `HOME` is set")
+            .hint("set `CARGO_HOME` to a directory for downloaded crates")
+            .into()),
+    }
+}
+
+impl Toolchain {
+    /// The same toolchain for a build with `variables` of its own, which may be rustflags, a linker or a C compiler. No process is started.
+    pub(crate) fn with_variables(&self, variables: &[(String, String)]) -> Result<Toolchain> {
+        let mut other = self.clone();
+        let added = variables
+            .iter()
+            .map(|(name, value)| (OsString::from(name), OsString::from(value)));
+        other.environment.extend(added);
+        let place = settings::Place {
+            directory: &self.directory,
+            cargo_home: &self.cargo_home,
+            rustc: &own_rustc(&self.sysroot, OsStr::new("rustc")),
+            host: &self.host,
+        };
+        other.settings = Settings::load(&self.cargo, &place, &other.environment)?;
+        Ok(other)
+    }
+
+    /// Whether the standard library for `target` is here.
+    pub(crate) fn has(&self, target: &str) -> bool {
+        self.libraries(target).is_dir()
+    }
+
+    fn libraries(&self, target: &str) -> PathBuf {
+        self.sysroot.join("lib/rustlib").join(target).join("lib")
+    }
+
+    fn has_lld(&self) -> bool {
+        let own = self
+            .sysroot
+            .join("lib/rustlib")
+            .join(&self.host)
+            .join("bin/rust-lld");
+        own.is_file() || self.on_path("rust-lld")
+    }
+
+    /// A variable of the environment, or of the `[env]` table that cargo hands to build scripts. Empty is unset.
+    fn variable(&self, name: &str) -> Option<&OsStr> {
+        let inherited = self
+            .environment
+            .get(OsStr::new(name))
+            .map(OsString::as_os_str);
+        inherited
+            .or_else(|| self.settings.variable(name))
+            .filter(|value| !value.is_empty())
+    }
+
+    fn on_path(&self, program: &str) -> bool {
+        let path = self.environment.get(OsStr::new("PATH"));
+        path.is_some_and(|path| {
+            std::env::split_paths(path).any(|directory| directory.join(program).is_file())
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
+#[cfg(test)]
+mod tests_cargo;
+#[cfg(test)]
+mod tests_needs;
