@@ -4,6 +4,7 @@
 
 mod base;
 mod buildcache;
+mod compile;
 mod config;
 mod digest;
 mod fault;

@@ -1,0 +1,112 @@
+//! Looks at what was linked: the right machine, and no dynamic loader where the base has none.
+//!
+//! Reads the headers of the file and not the file. What a dynamic program needs of its base is compared by whoever knows the base.
+
+use std::fs::File;
+
+use anyhow::Context;
+use anyhow::Result;
+use object::Endianness;
+use object::elf::FileHeader32;
+use object::elf::FileHeader64;
+use object::read::ReadCache;
+use object::read::ReadRef;
+use object::read::elf::FileHeader;
+use object::read::elf::ProgramHeader;
+
+use super::Binary;
+use crate::fault::Fault;
+use crate::platform::Platform;
+use crate::toolchain::Link;
+
+/// Offset of the byte that tells 32 from 64 bits, and its value for the latter (System V ABI, `EI_CLASS`).
+const CLASS: u64 = 4;
+const CLASS_64: u8 = 2;
+
+/// What an ELF header says.
+struct Header {
+    machine: u16,
+    is_64: bool,
+    interpreter: Option<String>,
+}
+
+/// Holds `binary` against the platform that it was linked for. The answer is its dynamic loader, if it needs one.
+pub(crate) fn check(binary: &Binary, link: &Link) -> Result<Option<String>> {
+    let header = read(binary)
+        .with_context(|| format!("cannot read {} as a linux program", binary.file.display()))?;
+    let platform = &link.platform;
+    if Some(header.machine) != platform.machine() || header.is_64 != is_64(platform) {
+        return Err(wrong_machine(binary, platform, &header).into());
+    }
+    match header.interpreter {
+        Some(loader) if link.is_static => Err(not_static(binary, &loader).into()),
+        interpreter => Ok(interpreter),
+    }
+}
+
+fn read(binary: &Binary) -> Result<Header> {
+    let data = ReadCache::new(File::open(&binary.file)?);
+    let class = (&data)
+        .read_bytes_at(CLASS, 1)
+        .ok()
+        .context("the file is too short")?;
+    if class == [CLASS_64] {
+        return parse::<FileHeader64<Endianness>>(&data);
+    }
+    parse::<FileHeader32<Endianness>>(&data)
+}
+
+fn parse<Elf: FileHeader<Endian = Endianness>>(data: &ReadCache<File>) -> Result<Header> {
+    let header = Elf::parse(data)?;
+    let endian = header.endian()?;
+    let mut interpreter = None;
+    for segment in header.program_headers(endian, data)? {
+        if let Some(path) = segment.interpreter(endian, data)? {
+            interpreter = Some(String::from_utf8_lossy(path).into_owned());
+        }
+    }
+    Ok(Header {
+        machine: header.e_machine(endian).0,
+        is_64: header.is_type_64(),
+        interpreter,
+    })
+}
+
+fn is_64(platform: &Platform) -> bool {
+    !["386", "arm"].contains(&platform.architecture.as_str())
+}
+
+fn wrong_machine(binary: &Binary, platform: &Platform, header: &Header) -> Fault {
+    let needed = platform
+        .machine()
+        .map_or("another machine", |machine| name(machine, is_64(platform)));
+    let linked = name(header.machine, header.is_64);
+    Fault::refused(format!("`{}` was linked for {linked} but {platform} needs {needed}", binary.name))
+        .because(format!("looked at {}", binary.file.display()))
+        .hint("look for a `linker` or `-C linker` in .cargo/config.toml or RUSTFLAGS that is meant for another target")
+}
+
+fn name(machine: u16, is_64: bool) -> &'static str {
+    match (machine, is_64) {
+        (3, _) => "x86",
+        (21, true) => "ppc64le",
+        (22, true) => "s390x",
+        (40, _) => "arm",
+        (62, true) => "x86-64",
+        (62, false) => "x32",
+        (183, true) => "aarch64",
+        (243, true) => "riscv64",
+        _ => "a machine that rbuild does not know",
+    }
+}
+
+fn not_static(binary: &Binary, loader: &str) -> Fault {
+    let message = format!(
+        "`{}` needs the dynamic loader {loader}, which a static base does not have",
+        binary.name
+    );
+    Fault::refused(message)
+        .because(format!("looked at {}", binary.file.display()))
+        .hint("look for `-C target-feature=-crt-static` in .cargo/config.toml or RUSTFLAGS")
+        .hint("or use `libc: gnu` and a base image with glibc")
+}
