@@ -28,15 +28,6 @@ impl Reference {
         format!("{}/{}", self.registry, self.repository)
     }
 
-    /// The same repository under a digest, with the tag kept only if `tag` is given.
-    pub(crate) fn pinned(&self, tag: Option<&str>, digest: Digest) -> Reference {
-        Reference {
-            tag: tag.map(str::to_owned),
-            digest: Some(digest),
-            ..self.clone()
-        }
-    }
-
     /// The names under which a tag may be recorded in a layout: ours, and crane's `index.docker.io/…` for Docker Hub.
     /// Empty for a name without a tag.
     pub(crate) fn recorded_names(&self) -> Vec<String> {

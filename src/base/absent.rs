@@ -1,0 +1,185 @@
+//! What to say when a base is not on this machine: what is missing, where it was looked for, what would mend it.
+//!
+//! All of these end with exit code 4. Words only: nothing is decided here.
+
+use std::collections::BTreeSet;
+
+use crate::base::Shelf;
+use crate::base::document::{self, Document};
+use crate::digest::{Descriptor, Digest};
+use crate::fault::{Fault, Kind};
+use crate::media;
+use crate::platform::Platform;
+use crate::reference::Reference;
+use crate::store::Store;
+
+/// At most this many digests are listed.
+const LISTED: usize = 5;
+
+fn offline(message: impl Into<String>) -> Fault {
+    Fault::new(Kind::Offline, message)
+}
+
+fn looked_in(store: &Store) -> String {
+    format!("it is not in {}", store.root().display())
+}
+
+fn pull(name: &str, store: &Store) -> String {
+    format!(
+        "run `crane pull --format oci --annotate-ref {name} {}` once while online",
+        store.root().display()
+    )
+}
+
+/// A manifest or config that a document points at.
+pub(crate) fn blob(what: &str, digest: &Digest, size: Option<u64>, store: &Store) -> Fault {
+    let size = size.map_or_else(String::new, |size| format!(" ({size} bytes)"));
+    offline(format!("the {what} {digest}{size} is missing"))
+        .because(looked_in(store))
+        .hint(format!(
+            "pull the image again into {}, for instance with `crane pull --format oci`",
+            store.root().display()
+        ))
+}
+
+/// A tag that no entry of the cache carries. The digests that are here, and the pin to write, are the way out.
+pub(crate) fn no_such_tag(reference: &Reference, cache: &Store) -> Fault {
+    let fault = offline(format!("the cache records no name `{reference}`"))
+        .because(format!("it was looked for in {}", cache.root().display()));
+    let entries = cache.entries().unwrap_or_default();
+    let held: BTreeSet<String> = entries
+        .iter()
+        .map(|entry| entry.digest.to_string())
+        .collect();
+    let Some(first) = held.first() else {
+        return fault
+            .because("the cache is empty")
+            .hint(pull(&reference.to_string(), cache));
+    };
+    let listed: Vec<&str> = held.iter().take(LISTED).map(String::as_str).collect();
+    let more = if held.len() > LISTED {
+        format!(" and {} more", held.len() - LISTED)
+    } else {
+        String::new()
+    };
+    fault
+        .because(format!(
+            "the cache holds {}{more}, without that name",
+            listed.join(", ")
+        ))
+        .hint(format!(
+            "pin what you mean: `{}@{first}`, if that is the image",
+            reference.name()
+        ))
+        .hint(pull(&reference.to_string(), cache))
+}
+
+/// A pinned digest whose blob is not here; an image of the platform may be, if only that was pulled.
+pub(crate) fn pin_not_here(reference: &Reference, platforms: &[Platform], cache: &Store) -> Fault {
+    let mut fault = offline(format!(
+        "the manifest or index it is pinned to is missing: {}",
+        digest(reference)
+    ))
+    .because(looked_in(cache));
+    let images = images_here(platforms, cache);
+    for (platform, digest) in &images {
+        fault = fault.because(format!("an image for {platform} is here: {digest}"));
+    }
+    if let [(_, digest)] = images.as_slice() {
+        fault = fault.hint(format!(
+            "if that is the image you want, pin it: `{}@{digest}`",
+            reference.name()
+        ));
+    }
+    fault.hint(pull(&reference.to_string(), cache))
+}
+
+fn digest(reference: &Reference) -> String {
+    reference
+        .digest
+        .map_or_else(String::new, |digest| digest.to_string())
+}
+
+/// The single images that the cache holds for one of `platforms`.
+fn images_here(platforms: &[Platform], cache: &Store) -> Vec<(Platform, Digest)> {
+    let entries = cache.entries().unwrap_or_default();
+    let mut images: Vec<(Platform, Digest)> = entries
+        .iter()
+        .filter_map(|entry| image_platform(entry, cache))
+        .collect();
+    images.retain(|(offered, _)| platforms.iter().any(|wanted| wanted.accepts(offered)));
+    images.sort();
+    images.dedup();
+    images.truncate(LISTED);
+    images
+}
+
+fn image_platform(entry: &Descriptor, cache: &Store) -> Option<(Platform, Digest)> {
+    if !media::is_manifest(&entry.media_type) {
+        return None;
+    }
+    if let Some(platform) = entry.rest.get("platform").and_then(Platform::from_value) {
+        return Some((platform, entry.digest));
+    }
+    let bytes = cache.document(&entry.digest, Some(entry.size)).ok()??;
+    let Ok(Document::Manifest(manifest)) = document::read(&bytes, None) else {
+        return None;
+    };
+    let config = cache.document(&manifest.config.digest, None).ok()??;
+    let config = document::config(&config, manifest.layers.len()).ok()?;
+    Some((Platform::from_value(&config)?, entry.digest))
+}
+
+/// An `oci:DIR:NAME` whose name no entry carries.
+pub(crate) fn no_such_name(name: &str, store: &Store) -> Fault {
+    let entries = store.entries().unwrap_or_default();
+    let fault = offline(format!("no entry is named `{name}`"))
+        .because(format!("it was looked for in {}", store.root().display()));
+    with_choices(fault, &entries)
+}
+
+/// An `oci:DIR` that holds nothing.
+pub(crate) fn empty_layout(store: &Store) -> Fault {
+    offline(format!("{} holds no image", store.root().display()))
+        .hint("an OCI layout has an index.json that lists its images")
+}
+
+/// An `oci:DIR` that holds several images.
+pub(crate) fn several_entries(entries: &[Descriptor], store: &Store) -> Fault {
+    let fault = Fault::refused(format!(
+        "{} holds {} images",
+        store.root().display(),
+        entries.len()
+    ));
+    with_choices(fault, entries).hint("choose one with `oci:DIR:NAME` or `oci:DIR@sha256:…`")
+}
+
+fn with_choices(fault: Fault, entries: &[Descriptor]) -> Fault {
+    entries.iter().take(LISTED).fold(fault, |fault, entry| {
+        let name = entry
+            .annotation("org.opencontainers.image.ref.name")
+            .unwrap_or("without a name");
+        fault.because(format!("it holds {} {name}", entry.digest))
+    })
+}
+
+/// The note for a tag that was taken from the cache as recorded, with its age.
+pub(crate) fn recorded_tag(reference: &Reference, found: &Descriptor, shelf: Shelf<'_>) -> String {
+    let recorded = shelf
+        .cache
+        .recorded_at(&found.digest)
+        .and_then(|time| shelf.now.duration_since(time).ok());
+    let age = recorded.map_or_else(|| "at an unknown time".to_owned(), |age| ago(age.as_secs()));
+    format!(
+        "`{reference}` is taken as recorded in the cache {age}: {}",
+        found.digest
+    )
+}
+
+fn ago(seconds: u64) -> String {
+    match seconds {
+        0..3_600 => format!("{} minutes ago", seconds / 60),
+        3_600..172_800 => format!("{} hours ago", seconds / 3_600),
+        _ => format!("{} days ago", seconds / 86_400),
+    }
+}

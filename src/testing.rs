@@ -1,0 +1,233 @@
+//! What tests build on: images made in a store, and the judge that every test of an image ends with.
+//!
+//! Compiled for tests alone. Nothing here is shared with the code under test but the store and the document reader.
+
+use std::collections::BTreeSet;
+use std::io::{Read, Write};
+
+use flate2::Compression;
+use flate2::read::GzDecoder;
+use flate2::write::GzEncoder;
+use serde_json::{Value, json};
+
+use crate::base::document::{self, Document, Manifest};
+use crate::digest::{Descriptor, Digest};
+use crate::media::Family;
+use crate::notes::Notes;
+use crate::platform::Platform;
+use crate::store::Store;
+
+/// A store in a directory that goes away with it.
+pub(crate) struct TestStore {
+    pub(crate) directory: tempfile::TempDir,
+    pub(crate) store: Store,
+    pub(crate) notes: Notes,
+}
+
+pub(crate) fn store() -> TestStore {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    let notes = Notes::recorded();
+    let store = Store::cache(&directory.path().join("img"), &notes).expect("opens");
+    store.prepare().expect("is writable");
+    TestStore {
+        directory,
+        store,
+        notes,
+    }
+}
+
+pub(crate) fn platform(text: &str) -> Platform {
+    text.parse().expect("a platform")
+}
+
+/// A base image to be made: what tests want to vary.
+pub(crate) struct BaseSpec {
+    pub(crate) family: Family,
+    pub(crate) platform: Option<Platform>,
+    pub(crate) layers: usize,
+    /// Whether the layers' bytes are put into the store.
+    pub(crate) full: bool,
+    /// Laid over the config's `config` object.
+    pub(crate) run: Value,
+}
+
+impl Default for BaseSpec {
+    fn default() -> BaseSpec {
+        BaseSpec {
+            family: Family::Oci,
+            platform: Some(platform("linux/amd64")),
+            layers: 2,
+            full: true,
+            run: json!({}),
+        }
+    }
+}
+
+/// Puts a base image into the store and points at its manifest.
+pub(crate) fn image(store: &Store, spec: &BaseSpec) -> Descriptor {
+    let tars: Vec<Vec<u8>> = (0..spec.layers)
+        .map(|number| tar(&format!("base/{number}"), b"content"))
+        .collect();
+    let layers: Vec<Descriptor> = tars.iter().map(|tar| layer(store, tar, spec)).collect();
+    let mut config = json!({
+        "config": {"Env": ["PATH=/usr/bin:/bin"], "User": "nobody", "Labels": {"of": "base"}},
+        "rootfs": {"type": "layers", "diff_ids": tars.iter().map(|tar| Digest::of(tar).to_string()).collect::<Vec<_>>()},
+        "history": layers.iter().map(|_| json!({"created_by": "base"})).collect::<Vec<_>>(),
+        "x.vendor": {"kept": true},
+    });
+    if let Some(platform) = &spec.platform {
+        let named = platform.to_value();
+        named
+            .as_object()
+            .expect("an object")
+            .iter()
+            .for_each(|(key, value)| config[key] = value.clone());
+    }
+    spec.run
+        .as_object()
+        .expect("an object")
+        .iter()
+        .for_each(|(key, value)| config["config"][key] = value.clone());
+    let config = store
+        .put(spec.family.config(), config.to_string().as_bytes())
+        .expect("put");
+    let manifest = json!({
+        "schemaVersion": 2,
+        "mediaType": spec.family.manifest(),
+        "config": config.to_value(),
+        "layers": layers.iter().map(Descriptor::to_value).collect::<Vec<_>>(),
+    });
+    store
+        .put(spec.family.manifest(), manifest.to_string().as_bytes())
+        .expect("put")
+}
+
+fn layer(store: &Store, tar: &[u8], spec: &BaseSpec) -> Descriptor {
+    let mut gzip = GzEncoder::new(Vec::new(), Compression::fast());
+    gzip.write_all(tar).expect("in memory");
+    let bytes = gzip.finish().expect("in memory");
+    match spec.full {
+        true => store.put(spec.family.layer(), &bytes).expect("put"),
+        false => Descriptor::of(spec.family.layer(), &bytes),
+    }
+}
+
+fn tar(name: &str, content: &[u8]) -> Vec<u8> {
+    let mut header = tar::Header::new_ustar();
+    header.set_size(content.len() as u64);
+    header.set_mode(0o644);
+    let mut archive = tar::Builder::new(Vec::new());
+    archive
+        .append_data(&mut header, name, content)
+        .expect("in memory");
+    archive.into_inner().expect("in memory")
+}
+
+/// Puts an index over `children` into the store; each entry carries the platform given with it.
+pub(crate) fn index(
+    store: &Store,
+    family: Family,
+    children: &[(Option<Value>, Descriptor)],
+) -> Descriptor {
+    let entry = |(platform, child): &(Option<Value>, Descriptor)| match platform {
+        Some(platform) => child.clone().with("platform", platform.clone()).to_value(),
+        None => child.to_value(),
+    };
+    let index = json!({
+        "schemaVersion": 2,
+        "mediaType": family.index(),
+        "manifests": children.iter().map(entry).collect::<Vec<_>>(),
+    });
+    store
+        .put(family.index(), index.to_string().as_bytes())
+        .expect("put")
+}
+
+/// An index of amd64 and arm64, with buildkit's attestation beside them.
+pub(crate) fn two_platforms(store: &Store, full: bool) -> Descriptor {
+    let child = |name: &str| {
+        let platform = platform(name);
+        let spec = BaseSpec {
+            platform: Some(platform.clone()),
+            full,
+            ..BaseSpec::default()
+        };
+        (Some(platform.to_value()), image(store, &spec))
+    };
+    let attestation = (
+        Some(json!({"os": "unknown", "architecture": "unknown"})),
+        Descriptor::of(Family::Oci.manifest(), b"gone"),
+    );
+    index(
+        store,
+        Family::Oci,
+        &[attestation, child("linux/amd64"), child("linux/arm64")],
+    )
+}
+
+/// The document that `descriptor` points at.
+pub(crate) fn json(store: &Store, descriptor: &Descriptor) -> Value {
+    let bytes = store
+        .document(&descriptor.digest, Some(descriptor.size))
+        .expect("sound")
+        .expect("here");
+    serde_json::from_slice(&bytes).expect("JSON")
+}
+
+/// The judge: every document below `root` is sound, and every layer that is here unpacks to its diff ID and is a clean tar.
+pub(crate) fn validate(store: &Store, root: &Descriptor) {
+    let bytes = store
+        .document(&root.digest, Some(root.size))
+        .expect("sound")
+        .expect("the manifest is here");
+    match document::read(&bytes, Some(&root.media_type)).expect("a sound document") {
+        Document::Index(children) => children.iter().for_each(|child| {
+            assert!(
+                child.rest.contains_key("platform"),
+                "an index names the platform of each image"
+            );
+            validate(store, child);
+        }),
+        Document::Manifest(manifest) => validate_image(store, &manifest),
+    }
+}
+
+fn validate_image(store: &Store, manifest: &Manifest) {
+    let config = json(store, &manifest.config);
+    assert_eq!(manifest.config.media_type, manifest.family.config());
+    for field in ["os", "architecture"] {
+        assert!(config[field].is_string(), "the config lacks {field}");
+    }
+    let diff_ids = config["rootfs"]["diff_ids"].as_array().expect("a list");
+    assert_eq!(diff_ids.len(), manifest.layers.len());
+    for (layer, diff_id) in manifest.layers.iter().zip(diff_ids) {
+        validate_layer(store, layer, diff_id);
+    }
+}
+
+fn validate_layer(store: &Store, layer: &Descriptor, diff_id: &Value) {
+    let Some(blob) = store.blob(layer).expect("sound") else {
+        return;
+    };
+    let mut tar = Vec::new();
+    GzDecoder::new(blob)
+        .read_to_end(&mut tar)
+        .expect("one sound gzip member");
+    assert_eq!(*diff_id, Digest::of(&tar).to_string());
+    let mut seen = BTreeSet::new();
+    for entry in tar::Archive::new(&tar[..]).entries().expect("a tar") {
+        let path = entry
+            .expect("an entry")
+            .path()
+            .expect("a path")
+            .into_owned();
+        let plain = path
+            .components()
+            .all(|part| matches!(part, std::path::Component::Normal(_)));
+        assert!(
+            plain && seen.insert(path.clone()),
+            "{} is twice or not plain",
+            path.display()
+        );
+    }
+}
