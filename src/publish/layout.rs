@@ -1,0 +1,40 @@
+//! `--oci-layout-path`: a directory that is an OCI layout, added to.
+//!
+//! An entry of the same name is replaced; what others wrote there stays.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::notes::Notes;
+use crate::publish::{Finished, Shelves};
+use crate::store::Store;
+
+/// containerd's annotation for the full name of an image.
+pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
+
+pub(crate) fn write(
+    directory: &Path,
+    images: &[Finished],
+    shelves: &Shelves,
+    notes: &Notes,
+) -> Result<()> {
+    add(directory, images, shelves, notes)
+        .with_context(|| format!("cannot write the layout {}", directory.display()))
+}
+
+fn add(directory: &Path, images: &[Finished], shelves: &Shelves, notes: &Notes) -> Result<()> {
+    let layout = Store::output(directory, notes)?;
+    layout.prepare()?;
+    for image in images {
+        image
+            .blobs()
+            .iter()
+            .try_for_each(|blob| shelves.copy(blob, &layout))?;
+        layout.sync()?;
+        for name in image.full_names() {
+            layout.bind(&name, &image.root.clone().annotated(CONTAINERD_NAME, &name))?;
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,128 @@
+//! From stores to where the user wants the image: a layout directory, an archive, a tarball, files that tell about it.
+//!
+//! Every file is written beside its target and renamed; a layout is a store and follows its rules. Nothing is compressed or
+//! re-serialised here: bytes are copied, and hashed while they are.
+
+mod archive;
+mod file;
+mod layout;
+mod receipt;
+mod tarball;
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::digest::Descriptor;
+use crate::fault::{Fault, Kind};
+use crate::image::Image;
+use crate::notes::Notes;
+use crate::store::Blob;
+use crate::store::Store;
+
+pub(crate) use receipt::{Receipt, write_metadata, write_references};
+
+/// Where an image goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Target {
+    /// An OCI layout directory, added to.
+    Layout(PathBuf),
+    /// One tar file that holds an OCI layout; any number of platforms.
+    Archive(PathBuf),
+    /// `docker load`'s format; one platform.
+    Tarball(PathBuf),
+}
+
+/// A finished image: its names, its root and its platforms.
+#[derive(Clone, Debug)]
+pub(crate) struct Finished {
+    /// `registry/repository`.
+    pub(crate) name: String,
+    pub(crate) tags: Vec<String>,
+    /// The index, or the manifest of the only platform.
+    pub(crate) root: Descriptor,
+    pub(crate) images: Vec<Image>,
+}
+
+impl Finished {
+    /// `registry/repository:tag`, one for each tag.
+    pub(crate) fn full_names(&self) -> Vec<String> {
+        self.tags
+            .iter()
+            .map(|tag| format!("{}:{tag}", self.name))
+            .collect()
+    }
+
+    /// Layers and configs of all platforms, then manifests, then the index: the order in which blobs may appear.
+    fn blobs(&self) -> Vec<Descriptor> {
+        let content = |image: &Image| {
+            let layers = image
+                .base_layers
+                .iter()
+                .chain(&image.layers)
+                .map(Descriptor::bare);
+            layers.chain([image.config.bare()]).collect::<Vec<_>>()
+        };
+        let mut all: Vec<Descriptor> = self.images.iter().flat_map(content).collect();
+        all.extend(self.images.iter().map(|image| image.manifest.bare()));
+        all.push(self.root.bare());
+        let mut seen = std::collections::BTreeSet::new();
+        all.retain(|blob| seen.insert(blob.digest));
+        all
+    }
+}
+
+/// The stores that together hold every blob, in the order in which they are asked.
+#[derive(Clone, Debug)]
+pub(crate) struct Shelves(pub(crate) Vec<Store>);
+
+impl Shelves {
+    /// Opens a blob for reading; the reader fails at its end if the bytes are wrong.
+    fn blob(&self, blob: &Descriptor) -> Result<Blob> {
+        for store in &self.0 {
+            if let Some(found) = store.blob(blob)? {
+                return Ok(found);
+            }
+        }
+        Err(self.gone(blob).into())
+    }
+
+    fn copy(&self, blob: &Descriptor, into: &Store) -> Result<()> {
+        for store in &self.0 {
+            if store.copy(blob, into)? {
+                return Ok(());
+            }
+        }
+        Err(self.gone(blob).into())
+    }
+
+    fn gone(&self, blob: &Descriptor) -> Fault {
+        let places: Vec<String> = self
+            .0
+            .iter()
+            .map(|store| store.root().display().to_string())
+            .collect();
+        Fault::new(
+            Kind::Offline,
+            format!("the blob {} ({} bytes) is missing", blob.digest, blob.size),
+        )
+        .because(format!("it was looked for in {}", places.join(", ")))
+    }
+}
+
+/// Writes all `images` to `target`.
+pub(crate) fn publish(
+    target: &Target,
+    images: &[Finished],
+    shelves: &Shelves,
+    notes: &Notes,
+) -> Result<()> {
+    match target {
+        Target::Layout(directory) => layout::write(directory, images, shelves, notes),
+        Target::Archive(file) => archive::write(file, images, shelves),
+        Target::Tarball(file) => tarball::write(file, images, shelves),
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,85 @@
+//! What is told about finished images: references on standard output and in `--image-refs`, digests in `--metadata-file`.
+
+use std::io::Write;
+use std::path::Path;
+
+use anyhow::Result;
+use serde_json::{Map, Value, json};
+
+use crate::json;
+use crate::publish::Finished;
+use crate::publish::file;
+
+/// One image's line for standard output, and what `--metadata-file` tells of it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Receipt {
+    /// `NAME@sha256:…`, or `NAME:TAG@sha256:…` when exactly one tag other than `latest` was asked for.
+    pub(crate) reference: String,
+}
+
+impl Receipt {
+    pub(crate) fn of(image: &Finished) -> Receipt {
+        let tag = match image.tags.as_slice() {
+            [tag] if tag != "latest" => format!(":{tag}"),
+            _ => String::new(),
+        };
+        Receipt {
+            reference: format!("{}{tag}@{}", image.name, image.root.digest),
+        }
+    }
+}
+
+/// `--image-refs`: a line for each image; an index is followed by its children.
+pub(crate) fn write_references(path: &Path, images: &[Finished]) -> Result<()> {
+    file::replace(path, |writer| {
+        Ok(images
+            .iter()
+            .flat_map(lines)
+            .try_for_each(|line| writeln!(writer, "{line}"))?)
+    })
+}
+
+fn lines(image: &Finished) -> Vec<String> {
+    let children = image
+        .images
+        .iter()
+        .map(|child| child.manifest.digest)
+        .filter(|digest| *digest != image.root.digest);
+    let first = Receipt::of(image).reference;
+    std::iter::once(first)
+        .chain(children.map(|digest| format!("{}@{digest}", image.name)))
+        .collect()
+}
+
+/// `--metadata-file`, in buildx' words; several images are keyed by the last part of their name.
+pub(crate) fn write_metadata(path: &Path, images: &[Finished]) -> Result<()> {
+    let value = match images {
+        [image] => metadata(image),
+        _ => Value::Object(
+            images
+                .iter()
+                .map(|image| (short_name(image), metadata(image)))
+                .collect::<Map<_, _>>(),
+        ),
+    };
+    file::replace(path, |writer| {
+        writer.write_all(&json::canonical(&value))?;
+        Ok(writer.write_all(b"\n")?)
+    })
+}
+
+fn short_name(image: &Finished) -> String {
+    image.name.rsplit('/').next().unwrap_or_default().to_owned()
+}
+
+fn metadata(image: &Finished) -> Value {
+    let mut value = json!({
+        "containerimage.digest": image.root.digest.to_string(),
+        "containerimage.descriptor": image.root.to_value(),
+        "image.name": image.full_names().join(","),
+    });
+    if let [only] = image.images.as_slice() {
+        value["containerimage.config.digest"] = Value::from(only.config.digest.to_string());
+    }
+    value
+}
