@@ -1,0 +1,156 @@
+//! What `rbuild cache …` looks at: which images a store names, how complete they are, whether their bytes are sound.
+//!
+//! Only reads. Damage is reported, never repaired here.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use crate::base::document::{self, Document, Manifest};
+use crate::digest::{Descriptor, Digest};
+use crate::platform::Platform;
+use crate::store::Store;
+
+/// How deep indexes are followed.
+const DEEPEST: usize = 3;
+
+/// One entry of a store's index, as `cache ls` shows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Listed {
+    /// The name under which it was recorded, if it was.
+    pub(crate) name: Option<String>,
+    pub(crate) digest: Digest,
+    /// Those whose manifest and config are here.
+    pub(crate) platforms: BTreeSet<Platform>,
+    /// Whether every layer of these platforms is here too.
+    pub(crate) full: bool,
+    /// Bytes of all that is here: manifests, configs and layers.
+    pub(crate) size: u64,
+}
+
+/// The entries of the store, each name and digest once.
+pub(crate) fn list(store: &Store) -> Result<Vec<Listed>> {
+    let mut seen = BTreeSet::new();
+    let mut listed = Vec::new();
+    for entry in store.entries()? {
+        let name = entry
+            .annotation("org.opencontainers.image.ref.name")
+            .map(str::to_owned);
+        if seen.insert((name.clone(), entry.digest)) {
+            let mut one = Listed {
+                name,
+                digest: entry.digest,
+                platforms: BTreeSet::new(),
+                full: true,
+                size: 0,
+            };
+            measure(&entry, store, (&mut one, DEEPEST));
+            one.full &= !one.platforms.is_empty();
+            listed.push(one);
+        }
+    }
+    Ok(listed)
+}
+
+/// Adds what is here below `entry`. What cannot be read counts as not here; `verify` tells why.
+fn measure(entry: &Descriptor, store: &Store, (listed, depth): (&mut Listed, usize)) {
+    let Ok(Some(bytes)) = store.document(&entry.digest, Some(entry.size)) else {
+        return;
+    };
+    listed.size += entry.size;
+    match document::read(&bytes, None) {
+        Ok(Document::Index(children)) if depth > 0 => {
+            children
+                .iter()
+                .for_each(|child| measure(child, store, (&mut *listed, depth - 1)));
+        }
+        Ok(Document::Manifest(manifest)) => measure_image(&manifest, entry, (store, listed)),
+        _ => {}
+    }
+}
+
+fn measure_image(manifest: &Manifest, entry: &Descriptor, (store, listed): (&Store, &mut Listed)) {
+    let announced = entry.rest.get("platform");
+    let platform = announced.map_or_else(|| platform_of(manifest, store), Platform::from_value);
+    let (Some(platform), true) = (platform, store.holds(&manifest.config)) else {
+        return;
+    };
+    listed.platforms.insert(platform);
+    listed.size += manifest.config.size;
+    for layer in &manifest.layers {
+        let held = store.holds(layer);
+        listed.full &= held;
+        listed.size += if held { layer.size } else { 0 };
+    }
+}
+
+fn platform_of(manifest: &Manifest, store: &Store) -> Option<Platform> {
+    let bytes = store
+        .document(&manifest.config.digest, Some(manifest.config.size))
+        .ok()??;
+    Platform::from_value(&document::config(&bytes, manifest.layers.len()).ok()?)
+}
+
+/// What a look at every byte found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Verified {
+    pub(crate) blobs: usize,
+    pub(crate) bytes: u64,
+    pub(crate) damaged: Vec<Digest>,
+    /// Entries of the index whose own blob is not here, with their names.
+    pub(crate) dangling: Vec<String>,
+}
+
+/// Hashes every blob again, on all cores.
+pub(crate) fn verify(store: &Store) -> Result<Verified> {
+    let blobs = store.blobs()?;
+    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+    let shares: Vec<&[(Digest, u64)]> =
+        blobs.chunks(blobs.len().div_ceil(threads).max(1)).collect();
+    let mut damaged = Vec::new();
+    std::thread::scope(|scope| -> Result<()> {
+        let workers: Vec<_> = shares
+            .iter()
+            .map(|share| scope.spawn(|| damaged_of(store, share)))
+            .collect();
+        for worker in workers {
+            damaged.extend(worker.join().expect("hashing does not panic")?);
+        }
+        Ok(())
+    })?;
+    let bytes = blobs.iter().map(|(_, size)| size).sum();
+    Ok(Verified {
+        blobs: blobs.len(),
+        bytes,
+        damaged,
+        dangling: dangling(store)?,
+    })
+}
+
+fn damaged_of(store: &Store, share: &[(Digest, u64)]) -> Result<Vec<Digest>> {
+    let mut damaged = Vec::new();
+    for (digest, _) in share {
+        if !store.verify(digest)? {
+            damaged.push(*digest);
+        }
+    }
+    Ok(damaged)
+}
+
+fn dangling(store: &Store) -> Result<Vec<String>> {
+    let absent = store
+        .entries()?
+        .into_iter()
+        .filter(|entry| !store.holds(entry));
+    let name = |entry: &Descriptor| {
+        entry
+            .annotation("org.opencontainers.image.ref.name")
+            .map(str::to_owned)
+    };
+    Ok(absent
+        .map(|entry| name(&entry).unwrap_or_else(|| entry.digest.to_string()))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,246 @@
+//! What was typed. Plain values; nothing is looked up and nothing is decided.
+
+use std::path::PathBuf;
+
+use clap::builder::BoolishValueParser;
+use clap::{Args, Parser, Subcommand};
+use clap_complete::Shell;
+
+/// Turns Rust programs into OCI container images: no Docker, no daemon, no privileges and, where it can, no network.
+#[derive(Debug, Parser)]
+#[command(
+    name = "rbuild",
+    bin_name = "rbuild",
+    version,
+    propagate_version = true,
+    max_term_width = 100
+)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum Command {
+    /// Compile, assemble, write; prints one reference per image
+    Build(Box<BuildArguments>),
+    /// Look at the cache
+    Cache {
+        #[command(subcommand)]
+        action: CacheAction,
+    },
+    /// Look at the configuration
+    Config {
+        #[command(subcommand)]
+        action: ConfigAction,
+    },
+    /// Print a completion script for a shell
+    Completions { shell: Shell },
+    /// Print the version
+    Version,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum CacheAction {
+    /// List the base images: name, digest, platforms, metadata or full, size
+    Ls,
+    /// Hash every blob again; exit code 5 if one is damaged
+    Verify,
+    /// Print the directory of the cache
+    Dir,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum ConfigAction {
+    /// Print every setting, its value and where it came from
+    Show(ConfigArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ConfigArguments {
+    /// Where to look for .builder.yaml
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BuildArguments {
+    /// Directories of packages, or names of packages of the workspace here
+    #[arg(value_name = "PATH|PACKAGE")]
+    pub(crate) what: Vec<String>,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
+    #[command(flatten)]
+    pub(crate) cargo: CargoArguments,
+    #[command(flatten)]
+    pub(crate) image: ImageArguments,
+    #[command(flatten)]
+    pub(crate) output: OutputArguments,
+    /// No socket at all; cargo gets --offline too
+    #[arg(long)]
+    pub(crate) offline: bool,
+    /// Print the plan and stop
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+    /// Say nothing but errors and references
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+    /// More arguments for cargo build
+    #[arg(last = true, value_name = "CARGO ARGS")]
+    pub(crate) further: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Selection")]
+pub(crate) struct SelectionArguments {
+    /// Package to build
+    #[arg(short, long, value_name = "SPEC")]
+    pub(crate) package: Vec<String>,
+    /// All packages of the workspace
+    #[arg(long)]
+    pub(crate) workspace: bool,
+    /// Package to leave out
+    #[arg(long, value_name = "SPEC", requires = "workspace")]
+    pub(crate) exclude: Vec<String>,
+    /// Binary to build
+    #[arg(long, value_name = "NAME")]
+    pub(crate) bin: Vec<String>,
+    /// All binaries of the selected packages
+    #[arg(long)]
+    pub(crate) bins: bool,
+    /// Features to enable, separated by commas or spaces
+    #[arg(short = 'F', long, value_name = "FEATURES")]
+    pub(crate) features: Vec<String>,
+    /// All features of the selected packages
+    #[arg(long)]
+    pub(crate) all_features: bool,
+    /// Not the default feature
+    #[arg(long)]
+    pub(crate) no_default_features: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cargo")]
+pub(crate) struct CargoArguments {
+    /// Profile to build with [default: release]
+    #[arg(long, value_name = "NAME")]
+    pub(crate) profile: Option<String>,
+    /// Cargo.lock must not change
+    #[arg(long)]
+    pub(crate) locked: bool,
+    /// Both --locked and --offline
+    #[arg(long)]
+    pub(crate) frozen: bool,
+    /// Directory for build artifacts
+    #[arg(long, value_name = "DIR")]
+    pub(crate) target_dir: Option<PathBuf>,
+    /// Path of Cargo.toml
+    #[arg(long, value_name = "PATH")]
+    pub(crate) manifest_path: Option<PathBuf>,
+    /// A cargo configuration value or file
+    #[arg(long, value_name = "KEY=VALUE|PATH")]
+    pub(crate) config: Vec<String>,
+    /// How many jobs cargo may run at once
+    #[arg(short, long, value_name = "N", allow_negative_numbers = true)]
+    pub(crate) jobs: Option<String>,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Image")]
+pub(crate) struct ImageArguments {
+    /// Platforms, such as linux/amd64,linux/arm64 [default: linux on this machine's architecture]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub(crate) platform: Vec<String>,
+    /// Base image: builtin:static, scratch, oci:DIR[:NAME|@DIGEST] or a name
+    #[arg(long, value_name = "REF")]
+    pub(crate) base: Option<String>,
+    /// Label of the image
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) image_label: Vec<String>,
+    /// Annotation of the manifests
+    #[arg(long, value_name = "KEY=VALUE")]
+    pub(crate) image_annotation: Vec<String>,
+    /// User that the image runs as [default: the base's]
+    #[arg(long, value_name = "USER[:GROUP]")]
+    pub(crate) image_user: Option<String>,
+    /// Repository that the images are named in; also RBUILD_REPO
+    #[arg(long, value_name = "REPO")]
+    pub(crate) repo: Option<String>,
+    /// Tags [default: latest]
+    #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tags: Vec<String>,
+    /// Name the image REPO
+    #[arg(long, conflicts_with_all = ["base_import_paths", "preserve_import_paths"])]
+    pub(crate) bare: bool,
+    /// Name the image REPO/<bin>; this is the default
+    #[arg(short = 'B', long)]
+    pub(crate) base_import_paths: bool,
+    /// Name the image REPO/<path in the workspace>/<bin>
+    #[arg(short = 'P', long, conflicts_with = "base_import_paths")]
+    pub(crate) preserve_import_paths: bool,
+}
+
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Output")]
+pub(crate) struct OutputArguments {
+    /// Whether to push to the registry
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
+    pub(crate) push: bool,
+    /// Add the images to an OCI layout directory
+    #[arg(long, value_name = "DIR")]
+    pub(crate) oci_layout_path: Option<PathBuf>,
+    /// Write the images as one OCI archive, any number of platforms
+    #[arg(long, value_name = "FILE")]
+    pub(crate) oci_archive: Option<PathBuf>,
+    /// Write a tarball for docker load, one platform
+    #[arg(long, value_name = "FILE")]
+    pub(crate) tarball: Option<PathBuf>,
+    /// Write the references of the images and their platforms to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) image_refs: Option<PathBuf>,
+    /// Write digests as JSON to a file
+    #[arg(long, value_name = "FILE")]
+    pub(crate) metadata_file: Option<PathBuf>,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_definition_of_the_arguments_is_sound() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn push_is_true_unless_it_is_set_to_false() {
+        for (typed, push) in [
+            (&["--push=false"][..], false),
+            (&["--push=true"], true),
+            (&["--push"], true),
+            (&[], true),
+        ] {
+            let parsed =
+                Arguments::try_parse_from(["rbuild", "build"].iter().chain(typed)).expect("valid");
+            let Command::Build(build) = parsed.command else {
+                panic!("build")
+            };
+            assert_eq!(build.output.push, push, "{typed:?}");
+        }
+    }
+
+    #[test]
+    fn words_after_two_dashes_are_cargos() {
+        let parsed =
+            Arguments::try_parse_from(["rbuild", "build", "a", "--", "--timings"]).expect("valid");
+        let Command::Build(build) = parsed.command else {
+            panic!("build")
+        };
+        assert_eq!(
+            (build.what, build.further),
+            (vec!["a".to_owned()], vec!["--timings".to_owned()])
+        );
+    }
+}

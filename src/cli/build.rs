@@ -1,0 +1,93 @@
+//! `rbuild build`: request, plan, build, references.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+
+use crate::build;
+use crate::cli::args::BuildArguments;
+use crate::cli::report;
+use crate::cli::request;
+use crate::cli::world::World;
+use crate::config::{self, Config};
+use crate::notes::Notes;
+use crate::plan::request::Request;
+use crate::publish::Receipt;
+use crate::store::Store;
+
+pub(crate) fn run(arguments: &BuildArguments, world: &World) -> Result<()> {
+    let notes = report::notes(arguments.quiet);
+    let request = request::read(arguments, world)?;
+    let config = configuration(&request, world)?;
+    let root = world.cache()?;
+    let cache = Store::cache(&root.join("img"), &notes)?;
+    let (store, _temporary) = build_store(&root, world, &notes)?;
+    let tools = build::Tools {
+        cache: &cache,
+        store: &store,
+        notes: &notes,
+        environment: &world.environment,
+        now: world.now,
+    };
+    let plan = build::plan(&request, &config, &tools)?;
+    if arguments.dry_run {
+        return report::answer(&plan.to_string());
+    }
+    let images = build::carry_out(&plan, &tools)?;
+    if !arguments.quiet {
+        images
+            .iter()
+            .for_each(|image| report::tell(&report::escaped_lines(&image.summary())));
+    }
+    let lines: String = images
+        .iter()
+        .map(|image| format!("{}\n", Receipt::of(&image.finished).reference))
+        .collect();
+    report::answer(&lines)
+}
+
+/// The configuration that belongs to the first path, or none.
+fn configuration(request: &Request, world: &World) -> Result<Config> {
+    let first = request
+        .what
+        .iter()
+        .find(|what| build::is_path(what))
+        .map_or(Path::new("."), Path::new);
+    load(&world.absolute(first), world)
+}
+
+/// `RBUILD_CONFIG`, else what is found from `start` upwards, else the defaults.
+pub(crate) fn load(start: &Path, world: &World) -> Result<Config> {
+    if let Some((_, path)) = world.text(&["RBUILD_CONFIG", "KO_CONFIG_PATH"])? {
+        return config::load(&config::named(&world.absolute(Path::new(&path)))?);
+    }
+    config::find(start)?.map_or_else(|| Ok(Config::default()), |file| config::load(&file))
+}
+
+/// The store of what rbuild makes; a temporary one where the cache cannot be written.
+fn build_store(
+    root: &Path,
+    world: &World,
+    notes: &Notes,
+) -> Result<(Store, Option<tempfile::TempDir>)> {
+    let store = Store::cache(&root.join("build"), notes)?;
+    let Err(error) = store.prepare() else {
+        return Ok((store, None));
+    };
+    if !error.is_unwritable() {
+        return Err(error.into());
+    }
+    let temporary = tempfile::Builder::new()
+        .prefix("rbuild-")
+        .tempdir_in(&world.temporary);
+    let temporary = temporary.with_context(|| {
+        format!(
+            "{error}; and {} cannot be written either",
+            world.temporary.display()
+        )
+    })?;
+    notes.say(format!("{error}: what is built is kept for this run only"));
+    let store = Store::cache(&temporary.path().join("build"), notes)?;
+    store.prepare()?;
+    Ok((store, Some(temporary)))
+}

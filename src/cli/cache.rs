@@ -1,0 +1,91 @@
+//! `rbuild cache ls|verify|dir`.
+
+use std::path::Path;
+
+use anyhow::Result;
+
+use crate::cache::{self, Listed, Verified};
+use crate::cli::args::CacheAction;
+use crate::cli::report;
+use crate::cli::world::World;
+use crate::fault::Fault;
+use crate::store::Store;
+
+pub(crate) fn run(action: &CacheAction, world: &World) -> Result<()> {
+    let root = world.cache()?;
+    match action {
+        CacheAction::Dir => report::answer(&format!("{}\n", root.display())),
+        CacheAction::Ls => list(&root),
+        CacheAction::Verify => verify(&root),
+    }
+}
+
+fn list(root: &Path) -> Result<()> {
+    let mut listed = cache::list(&Store::cache(&root.join("img"), &report::notes(false))?)?;
+    listed.sort_by(|one, other| (&one.name, one.digest).cmp(&(&other.name, other.digest)));
+    report::answer(&listed.iter().map(row).collect::<String>())
+}
+
+fn row(listed: &Listed) -> String {
+    let platforms: Vec<String> = listed.platforms.iter().map(ToString::to_string).collect();
+    let state = if listed.full { "full" } else { "metadata" };
+    let name = listed
+        .name
+        .as_deref()
+        .map_or_else(|| "-".to_owned(), report::escaped);
+    let platforms = if platforms.is_empty() {
+        "-".to_owned()
+    } else {
+        platforms.join(",")
+    };
+    format!(
+        "{name}\t{}\t{platforms}\t{state}\t{} bytes\n",
+        listed.digest, listed.size
+    )
+}
+
+fn verify(root: &Path) -> Result<()> {
+    let notes = report::notes(false);
+    let mut damaged = Vec::new();
+    for part in ["img", "build"] {
+        let store = Store::cache(&root.join(part), &notes)?;
+        let found = cache::verify(&store)?;
+        report::answer(&sentence(store.root(), &found))?;
+        damaged.extend(
+            found
+                .damaged
+                .iter()
+                .map(|digest| format!("{digest} in {}", store.root().display())),
+        );
+    }
+    if damaged.is_empty() {
+        return Ok(());
+    }
+    let fault = Fault::integrity(format!("{} blobs do not match their digest", damaged.len()));
+    let fault = damaged.into_iter().fold(fault, Fault::because);
+    Err(fault
+        .hint("the next build that needs one moves it away; pull its image again")
+        .into())
+}
+
+fn sentence(root: &Path, found: &Verified) -> String {
+    let dangling = match found.dangling.len() {
+        0 => String::new(),
+        _ => format!(
+            "; named but not here: {}",
+            found
+                .dangling
+                .iter()
+                .map(|name| report::escaped(name))
+                .collect::<Vec<_>>()
+                .join(", ")
+        ),
+    };
+    format!(
+        "{}: {} blobs, {} bytes, {} damaged{dangling}\n",
+        root.display(),
+        found.blobs,
+        found.bytes,
+        found.damaged.len()
+    )
+}

@@ -1,0 +1,299 @@
+//! From what was typed, and the environment, to a request. Flag over environment over configuration over built in.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::Result;
+
+use crate::base::name::Name;
+use crate::cli::args::{BuildArguments, CargoArguments, OutputArguments, SelectionArguments};
+use crate::cli::world::World;
+use crate::fault::Fault;
+use crate::network::Network;
+use crate::plan::request::{CargoRequest, Naming, Request, Style};
+use crate::platform::Platform;
+use crate::publish::Target;
+use crate::workspace::{Features, Selection};
+
+/// Reads a build request; nothing is looked up on disk.
+pub(crate) fn read(arguments: &BuildArguments, world: &World) -> Result<Request> {
+    let image = &arguments.image;
+    let offline = arguments.offline || arguments.cargo.frozen || world.flag("RBUILD_OFFLINE")?;
+    Ok(Request {
+        what: arguments.what.clone(),
+        directory: world.directory.clone(),
+        cargo: cargo(&arguments.selection, &arguments.cargo, &arguments.further),
+        platforms: platforms(&image.platform, world)?,
+        base: image
+            .base
+            .as_ref()
+            .map(|text| Name::parse(text, &world.directory))
+            .transpose()?,
+        default_base: default_base(world)?,
+        naming: naming(arguments, world)?,
+        labels: pairs("--image-label", &image.image_label)?,
+        annotations: pairs("--image-annotation", &image.image_annotation)?,
+        user: image.image_user.clone(),
+        push: arguments.output.push,
+        targets: targets(&arguments.output, world)?,
+        references_file: arguments
+            .output
+            .image_refs
+            .as_deref()
+            .map(|path| world.absolute(path)),
+        metadata_file: arguments
+            .output
+            .metadata_file
+            .as_deref()
+            .map(|path| world.absolute(path)),
+        created: world.source_date_epoch()?.unwrap_or(0),
+        network: Network::unless(offline),
+    })
+}
+
+fn cargo(
+    selection: &SelectionArguments,
+    cargo: &CargoArguments,
+    further: &[String],
+) -> CargoRequest {
+    let mut resolution = Vec::new();
+    resolution.extend(cargo.locked.then(|| "--locked".to_owned()));
+    resolution.extend(cargo.frozen.then(|| "--frozen".to_owned()));
+    resolution.extend(
+        cargo
+            .config
+            .iter()
+            .flat_map(|value| ["--config".to_owned(), value.clone()]),
+    );
+    let jobs = cargo
+        .jobs
+        .iter()
+        .flat_map(|jobs| ["--jobs".to_owned(), jobs.clone()]);
+    let words = |list: &[String]| {
+        let words = list.iter().flat_map(|text| text.split([',', ' ']));
+        words
+            .filter(|word| !word.is_empty())
+            .map(str::to_owned)
+            .collect()
+    };
+    let features = Features {
+        names: words(&selection.features),
+        all: selection.all_features,
+        no_default: selection.no_default_features,
+    };
+    CargoRequest {
+        selection: Selection {
+            packages: selection.package.clone(),
+            workspace: selection.workspace,
+            exclude: selection.exclude.clone(),
+            binaries: selection.bin.clone(),
+            all_binaries: selection.bins,
+            directory: PathBuf::new(),
+            features,
+        },
+        profile: cargo.profile.clone(),
+        manifest: cargo.manifest_path.clone(),
+        target_directory: cargo.target_dir.clone(),
+        resolution,
+        further: jobs.chain(further.iter().cloned()).collect(),
+    }
+}
+
+fn platforms(typed: &[String], world: &World) -> Result<Vec<Platform>> {
+    let (place, list) = match world.text(&["RBUILD_DEFAULT_PLATFORMS", "KO_DEFAULTPLATFORMS"])? {
+        _ if !typed.is_empty() => ("--platform", typed.to_vec()),
+        Some((name, list)) => (
+            name,
+            list.split([',', ' '])
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned)
+                .collect(),
+        ),
+        None => return Ok(Vec::new()),
+    };
+    list.iter()
+        .map(|text| {
+            platform(text).map_err(|fault| fault.because(format!("given by `{place}`")).into())
+        })
+        .collect()
+}
+
+fn platform(text: &str) -> Result<Platform, Fault> {
+    if text == "all" {
+        return Err(Fault::refused("`all` platforms come with a later version")
+            .hint("list them: `--platform linux/amd64,linux/arm64`"));
+    }
+    text.parse().map_err(|error| {
+        Fault::refused(format!("{error}"))
+            .hint(format!("known are {}", Platform::known().join(", ")))
+    })
+}
+
+fn default_base(world: &World) -> Result<Option<Name>> {
+    let named = world.text(&["RBUILD_DEFAULT_BASE_IMAGE", "KO_DEFAULTBASEIMAGE"])?;
+    named
+        .map(|(_, text)| Name::parse(&text, &world.directory))
+        .transpose()
+}
+
+fn naming(arguments: &BuildArguments, world: &World) -> Result<Naming> {
+    let image = &arguments.image;
+    let repository = match &image.repo {
+        Some(repository) => Some(repository.clone()),
+        None => world
+            .text(&["RBUILD_REPO", "KO_DOCKER_REPO"])?
+            .map(|(_, text)| text),
+    };
+    let style = match (image.bare, image.preserve_import_paths) {
+        (true, _) => Style::Bare,
+        (false, true) => Style::Path,
+        (false, false) => Style::Binary,
+    };
+    Ok(Naming {
+        repository,
+        style,
+        tags: image.tags.clone(),
+    })
+}
+
+fn pairs(flag: &str, typed: &[String]) -> Result<BTreeMap<String, String>> {
+    let pair = |text: &String| match text.split_once('=') {
+        Some((key, value)) if !key.is_empty() => Ok((key.to_owned(), value.to_owned())),
+        _ => Err(Fault::refused(format!("`{flag} {text}` is not KEY=VALUE")).into()),
+    };
+    typed.iter().map(pair).collect()
+}
+
+fn targets(output: &OutputArguments, world: &World) -> Result<Vec<Target>> {
+    let absolute = |path: &Option<PathBuf>| path.as_deref().map(|path: &Path| world.absolute(path));
+    let files = [
+        &output.oci_archive,
+        &output.tarball,
+        &output.image_refs,
+        &output.metadata_file,
+        &output.oci_layout_path,
+    ];
+    let mut named: Vec<_> = files.into_iter().filter_map(absolute).collect();
+    named.sort();
+    if let Some([twice, _]) = named.array_windows::<2>().find(|[one, other]| one == other) {
+        return Err(Fault::refused(format!(
+            "two outputs would be written to {}",
+            twice.display()
+        ))
+        .into());
+    }
+    let layout = absolute(&output.oci_layout_path).map(Target::Layout);
+    let archive = absolute(&output.oci_archive).map(Target::Archive);
+    let tarball = absolute(&output.tarball).map(Target::Tarball);
+    Ok(layout.into_iter().chain(archive).chain(tarball).collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+    use std::time::SystemTime;
+
+    use clap::Parser;
+
+    use super::*;
+    use crate::cli::args::{Arguments, Command};
+
+    fn request(variables: &[(&str, &str)], typed: &[&str]) -> Result<Request> {
+        let world = World {
+            environment: variables
+                .iter()
+                .map(|(name, value)| (OsString::from(name), OsString::from(value)))
+                .collect(),
+            directory: PathBuf::from("/here"),
+            now: SystemTime::UNIX_EPOCH,
+            temporary: PathBuf::from("/tmp"),
+        };
+        let parsed = Arguments::try_parse_from(["rbuild", "build"].iter().chain(typed))?;
+        let Command::Build(arguments) = parsed.command else {
+            panic!("build")
+        };
+        read(&arguments, &world)
+    }
+
+    #[test]
+    fn a_flag_stands_over_the_environment() {
+        let variables = [
+            ("RBUILD_REPO", "env.example/a"),
+            ("RBUILD_DEFAULT_PLATFORMS", "linux/386"),
+            ("KO_DEFAULTBASEIMAGE", "scratch"),
+        ];
+        let from_environment = request(&variables, &[]).expect("valid");
+        assert_eq!(
+            from_environment.naming.repository.as_deref(),
+            Some("env.example/a")
+        );
+        assert_eq!(from_environment.platforms[0].to_string(), "linux/386");
+        assert_eq!(from_environment.default_base, Some(Name::Scratch));
+        let flags = [
+            "--repo",
+            "flag.example/b",
+            "--platform",
+            "linux/amd64,linux/arm64",
+            "--base",
+            "builtin:static",
+        ];
+        let from_flags = request(&variables, &flags).expect("valid");
+        assert_eq!(
+            from_flags.naming.repository.as_deref(),
+            Some("flag.example/b")
+        );
+        assert_eq!(from_flags.platforms.len(), 2);
+        assert_eq!(from_flags.base, Some(Name::Static));
+    }
+
+    #[test]
+    fn offline_leaves_no_permission_for_the_network_however_it_is_said() {
+        assert!(request(&[], &[]).expect("valid").network.is_some());
+        assert!(
+            request(&[], &["--offline"])
+                .expect("valid")
+                .network
+                .is_none()
+        );
+        assert!(
+            request(&[], &["--frozen"])
+                .expect("valid")
+                .network
+                .is_none()
+        );
+        assert!(
+            request(&[("RBUILD_OFFLINE", "1")], &[])
+                .expect("valid")
+                .network
+                .is_none()
+        );
+    }
+
+    #[test]
+    fn features_come_in_cargos_spellings_and_outputs_as_full_paths() {
+        let asked = request(
+            &[],
+            &["-F", "a,b", "--features", "c d", "--oci-archive", "x.tar"],
+        )
+        .expect("valid");
+        assert_eq!(asked.cargo.selection.features.names, ["a", "b", "c", "d"]);
+        assert_eq!(
+            asked.targets,
+            [Target::Archive(PathBuf::from("/here/x.tar"))]
+        );
+    }
+
+    #[test]
+    fn what_makes_no_sense_is_refused_here() {
+        for bad in [
+            &["--image-label", "novalue"][..],
+            &["--image-annotation", "=x"],
+            &["--platform", "linux"],
+            &["--platform", "all"],
+            &["--base", "A B"],
+            &["--oci-archive", "x", "--tarball", "x"],
+        ] {
+            assert!(request(&[], bad).is_err(), "{bad:?}");
+        }
+    }
+}

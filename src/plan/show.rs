@@ -1,0 +1,62 @@
+//! A plan as text, for `--dry-run`: each cargo call, each image, each output.
+
+use std::fmt;
+
+use crate::compile;
+use crate::plan::{ImagePlan, Plan};
+use crate::publish::Target;
+
+impl fmt::Display for Plan {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.jobs
+            .iter()
+            .try_for_each(|job| writeln!(out, "run {}", compile::call(job)))?;
+        self.images
+            .iter()
+            .try_for_each(|image| show_image(image, out))?;
+        self.targets
+            .iter()
+            .try_for_each(|target| writeln!(out, "write {}", shown(target)))?;
+        let files = self.references_file.iter().chain(&self.metadata_file);
+        files
+            .into_iter()
+            .try_for_each(|file| writeln!(out, "write {}", file.display()))
+    }
+}
+
+fn show_image(image: &ImagePlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let tags = image.tags.join(",");
+    writeln!(
+        out,
+        "image {}:{tags} from the binary `{}` at {}",
+        image.name, image.binary, image.settings.path
+    )?;
+    for base in &image.base.images {
+        let digest = base
+            .digest
+            .map_or_else(String::new, |digest| format!(" {digest}"));
+        writeln!(
+            out,
+            "  {} on {}{digest}, {} layers",
+            base.platform,
+            image.base.name,
+            base.layers.len()
+        )?;
+    }
+    image
+        .assets
+        .iter()
+        .try_for_each(|asset| writeln!(out, "  assets {} at {}", asset.from.display(), asset.to))?;
+    image
+        .kodata
+        .iter()
+        .try_for_each(|kodata| writeln!(out, "  kodata {}", kodata.display()))
+}
+
+fn shown(target: &Target) -> String {
+    match target {
+        Target::Layout(directory) => format!("layout {}", directory.display()),
+        Target::Archive(file) => format!("archive {}", file.display()),
+        Target::Tarball(file) => format!("tarball {}", file.display()),
+    }
+}

@@ -1,0 +1,439 @@
+//! Plans and refusals from values alone: no cargo, no disk but a store for the bases.
+
+use std::path::Path;
+
+use super::*;
+use crate::base::{self, Shelf};
+use crate::config::{Build, ImageSettings};
+use crate::plan::request::{Naming, Style};
+use crate::plan::wanted::wanted;
+use crate::platform::Platform;
+use crate::testing::{self, TestStore, platform};
+use crate::workspace::{Bin, Package, Workspace};
+
+fn package(name: &str, binaries: &[&str]) -> Package {
+    let bin = |name: &&str| Bin {
+        name: (*name).to_owned(),
+        required_features: Vec::new(),
+    };
+    Package {
+        id: format!("path+file:///w/{name}#1.0.0"),
+        name: name.to_owned(),
+        version: "1.0.0".into(),
+        directory: PathBuf::from("/w").join(name),
+        license: Some("MIT".into()),
+        binaries: binaries.iter().map(bin).collect(),
+        ..Package::default()
+    }
+}
+
+fn workspace() -> Workspace {
+    Workspace {
+        root: "/w".into(),
+        target_directory: "/w/target".into(),
+        packages: vec![
+            package("web", &["web", "admin"]),
+            package("tool", &["tool"]),
+        ],
+        default_members: Vec::new(),
+    }
+}
+
+fn request() -> Request {
+    Request {
+        directory: "/w".into(),
+        ..Request::default()
+    }
+}
+
+fn build(dir: &str, package: Option<&str>, bin: Option<&str>) -> Build {
+    Build {
+        dir: dir.into(),
+        package: package.map(str::to_owned),
+        bin: bin.map(str::to_owned),
+        ..Build::default()
+    }
+}
+
+/// Plans the binaries `(package, binary)` of the workspace above, with bases from `test`.
+fn planned(
+    test: &TestStore,
+    request: &Request,
+    config: &Config,
+    chosen: &[(usize, &str)],
+) -> Result<Plan> {
+    let workspace = workspace();
+    let host = platform("linux/amd64");
+    let join = |(package, binary): &(usize, &str)| {
+        wanted(
+            (&workspace, &workspace.packages[*package], binary),
+            request,
+            config,
+            &host,
+        )
+    };
+    let all: Vec<Wanted<'_>> = chosen.iter().map(join).collect::<Result<_>>()?;
+    let shelf = Shelf {
+        cache: &test.store,
+        notes: &test.notes,
+        now: std::time::SystemTime::UNIX_EPOCH,
+    };
+    let mut bases = BTreeMap::new();
+    for one in &all {
+        bases.insert(
+            (one.base.clone(), one.platforms.clone()),
+            base::resolve(&one.base, &one.platforms, shelf)?,
+        );
+    }
+    let kodata = BTreeSet::from([PathBuf::from("/w/tool")]);
+    plan(
+        request,
+        config,
+        &all,
+        (
+            Vec::new(),
+            Known {
+                bases: &bases,
+                kodata: &kodata,
+            },
+        ),
+    )
+}
+
+fn refused(result: Result<Plan>) -> (Kind, String) {
+    let error = result.expect_err("refused");
+    let fault = error.downcast::<Fault>().expect("a fault");
+    (
+        fault.kind,
+        format!(
+            "{fault}\n{}\n{}",
+            fault.reasons().join("\n"),
+            fault.hints().join("\n")
+        ),
+    )
+}
+
+#[test]
+fn with_nothing_said_the_image_is_static_local_and_latest() {
+    let test = testing::store();
+    let plan = planned(&test, &request(), &Config::default(), &[(0, "web")]).expect("a plan");
+    let image = &plan.images[0];
+    assert_eq!(
+        (image.name.as_str(), image.tags.as_slice()),
+        ("rbuild.local/web", &["latest".to_owned()][..])
+    );
+    assert_eq!(
+        (&image.base.name, image.settings.path.as_str()),
+        (&Name::Static, "/app/web")
+    );
+    assert_eq!(image.base.images[0].platform, platform("linux/amd64"));
+    assert_eq!(
+        image.settings.labels["org.opencontainers.image.licenses"],
+        "MIT"
+    );
+    assert_eq!((&image.kodata, image.settings.created), (&None, 0));
+}
+
+#[test]
+fn kodata_brings_its_variable_unless_the_user_set_it() {
+    let test = testing::store();
+    let plan = planned(&test, &request(), &Config::default(), &[(1, "tool")]).expect("a plan");
+    assert_eq!(
+        plan.images[0].kodata.as_deref(),
+        Some(Path::new("/w/tool/kodata"))
+    );
+    assert_eq!(plan.images[0].settings.env["KO_DATA_PATH"], "/var/run/ko");
+    let env = BTreeMap::from([("KO_DATA_PATH".to_owned(), "/mine".to_owned())]);
+    let image = ImageSettings {
+        env,
+        ..ImageSettings::default()
+    };
+    let config = Config {
+        builds: vec![Build {
+            image,
+            ..build("/w", None, Some("tool"))
+        }],
+        ..Config::default()
+    };
+    let plan = planned(&test, &request(), &config, &[(1, "tool")]).expect("a plan");
+    assert_eq!(plan.images[0].settings.env["KO_DATA_PATH"], "/mine");
+}
+
+#[test]
+fn the_entry_that_says_most_about_a_binary_is_its_own() {
+    let test = testing::store();
+    let named = |name: &str, build: Build| Build {
+        image: ImageSettings {
+            name: Some(name.to_owned()),
+            ..ImageSettings::default()
+        },
+        ..build
+    };
+    let builds = vec![
+        named("any", build("/w", None, None)),
+        named("of-web", build("/w", Some("web"), None)),
+        named("admin", build("/w", None, Some("admin"))),
+    ];
+    let config = Config {
+        builds,
+        ..Config::default()
+    };
+    let plan = planned(
+        &test,
+        &request(),
+        &config,
+        &[(0, "web"), (0, "admin"), (1, "tool")],
+    )
+    .expect("a plan");
+    let names: Vec<&str> = plan
+        .images
+        .iter()
+        .map(|image| image.name.as_str())
+        .collect();
+    assert_eq!(
+        names,
+        [
+            "rbuild.local/of-web",
+            "rbuild.local/admin",
+            "rbuild.local/any"
+        ]
+    );
+}
+
+#[test]
+fn two_entries_that_fit_equally_are_refused_by_name() {
+    let test = testing::store();
+    let one = Build {
+        id: Some("one".into()),
+        ..build("/w/web", None, Some("web"))
+    };
+    let config = Config {
+        builds: vec![one, build("/w/web", None, Some("web"))],
+        ..Config::default()
+    };
+    let (kind, text) = refused(planned(&test, &request(), &config, &[(0, "web")]));
+    assert_eq!(kind, Kind::Refused);
+    assert!(
+        text.contains("`one`") && text.contains("`builds[1]`"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_flag_stands_over_an_override_over_the_environment_over_the_default() {
+    let test = testing::store();
+    let base = |request: &Request, config: &Config, chosen| {
+        planned(&test, request, config, &[chosen])
+            .expect("a plan")
+            .images
+            .remove(0)
+            .base
+            .name
+    };
+    let mut config = Config {
+        default_base_image: Some("scratch".into()),
+        ..Config::default()
+    };
+    assert_eq!(base(&request(), &config, (0, "web")), Name::Scratch);
+    let with_environment = Request {
+        default_base: Some(Name::Static),
+        ..request()
+    };
+    assert_eq!(base(&with_environment, &config, (0, "web")), Name::Static);
+    for key in ["web", "web/web", "web/", "./web"] {
+        config.base_image_overrides = BTreeMap::from([(key.to_owned(), "scratch".to_owned())]);
+        assert_eq!(
+            base(&with_environment, &config, (0, "web")),
+            Name::Scratch,
+            "{key}"
+        );
+        assert_eq!(
+            base(&with_environment, &config, (1, "tool")),
+            Name::Static,
+            "{key}"
+        );
+    }
+    let with_flag = Request {
+        base: Some(Name::Static),
+        ..request()
+    };
+    assert_eq!(base(&with_flag, &config, (0, "web")), Name::Static);
+}
+
+#[test]
+fn an_override_that_means_no_binary_is_noticed() {
+    let names = ["web", "web/admin", "nobody", "web/nobody"];
+    let base_image_overrides = names
+        .iter()
+        .map(|name| ((*name).to_owned(), "scratch".to_owned()))
+        .collect();
+    let config = Config {
+        base_image_overrides,
+        ..Config::default()
+    };
+    assert_eq!(
+        wanted::idle_overrides(&config, &request(), &[workspace()]),
+        ["nobody", "web/nobody"]
+    );
+}
+
+#[test]
+fn platforms_come_from_the_request_else_the_configuration_each_once() {
+    let test = testing::store();
+    let list = |names: &[&str]| {
+        names
+            .iter()
+            .map(|name| platform(name))
+            .collect::<Vec<Platform>>()
+    };
+    let config = Config {
+        default_platforms: Some(list(&["linux/arm64", "linux/386", "linux/arm64"])),
+        ..Config::default()
+    };
+    let of = |request: &Request| {
+        let plan = planned(&test, request, &config, &[(0, "web")]).expect("a plan");
+        plan.images[0]
+            .base
+            .images
+            .iter()
+            .map(|image| image.platform.to_string())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(of(&request()), ["linux/arm64", "linux/386"]);
+    assert_eq!(
+        of(&Request {
+            platforms: list(&["linux/amd64"]),
+            ..request()
+        }),
+        ["linux/amd64"]
+    );
+}
+
+#[test]
+fn a_push_is_refused_until_there_are_registries() {
+    let test = testing::store();
+    let (kind, text) = refused(planned(
+        &test,
+        &Request {
+            push: true,
+            ..request()
+        },
+        &Config::default(),
+        &[(0, "web")],
+    ));
+    assert_eq!(kind, Kind::Refused);
+    assert!(text.contains("--push=false"), "{text}");
+}
+
+#[test]
+fn a_tarball_of_two_platforms_is_refused_and_the_archive_is_named() {
+    let test = testing::store();
+    let platforms = vec![platform("linux/amd64"), platform("linux/arm64")];
+    let request = Request {
+        platforms,
+        targets: vec![Target::Tarball("/t.tar".into())],
+        ..request()
+    };
+    let (kind, text) = refused(planned(&test, &request, &Config::default(), &[(0, "web")]));
+    assert_eq!(kind, Kind::Refused);
+    assert!(text.contains("--oci-archive"), "{text}");
+}
+
+#[test]
+fn o07_layers_that_an_output_needs_and_that_are_not_here_are_each_named() {
+    let test = testing::store();
+    let index = testing::two_platforms(&test.store, false);
+    let base =
+        Name::parse(&format!("r.example/base@{}", index.digest), Path::new("/")).expect("a name");
+    let without = Request {
+        base: Some(base),
+        ..request()
+    };
+    assert!(
+        planned(&test, &without, &Config::default(), &[(0, "web")]).is_ok(),
+        "a reference alone needs no layers"
+    );
+    for target in [
+        Target::Archive("/a.tar".into()),
+        Target::Layout("/l".into()),
+        Target::Tarball("/t.tar".into()),
+    ] {
+        let request = Request {
+            targets: vec![target],
+            ..without.clone()
+        };
+        let (kind, text) = refused(planned(&test, &request, &Config::default(), &[(0, "web")]));
+        assert_eq!(kind, Kind::Offline);
+        assert_eq!(text.matches("missing sha256:").count(), 2, "{text}");
+        assert!(
+            text.contains("bytes") && text.contains("crane pull"),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn two_images_of_one_name_are_refused() {
+    let test = testing::store();
+    let naming = Naming {
+        repository: Some("r.example/x".into()),
+        style: Style::Bare,
+        tags: Vec::new(),
+    };
+    let (kind, text) = refused(planned(
+        &test,
+        &Request {
+            naming,
+            ..request()
+        },
+        &Config::default(),
+        &[(0, "web"), (0, "admin")],
+    ));
+    assert_eq!(kind, Kind::Refused);
+    assert!(
+        text.contains("`web`") && text.contains("`admin`") && text.contains("r.example/x"),
+        "{text}"
+    );
+}
+
+#[test]
+fn the_path_style_shows_where_in_the_workspace_the_package_is() {
+    let test = testing::store();
+    let naming = Naming {
+        repository: Some("r.example/x".into()),
+        style: Style::Path,
+        tags: vec!["v1".into()],
+    };
+    let plan = planned(
+        &test,
+        &Request {
+            naming,
+            ..request()
+        },
+        &Config::default(),
+        &[(0, "admin")],
+    )
+    .expect("a plan");
+    assert_eq!(plan.images[0].name, "r.example/x/web/admin");
+}
+
+#[test]
+fn the_same_values_give_the_same_plan() {
+    let test = testing::store();
+    let text = || {
+        planned(
+            &test,
+            &request(),
+            &Config::default(),
+            &[(0, "web"), (1, "tool")],
+        )
+        .expect("a plan")
+        .to_string()
+    };
+    assert_eq!(text(), text());
+    assert!(
+        text().contains("image rbuild.local/web:latest from the binary `web` at /app/web"),
+        "{}",
+        text()
+    );
+}
