@@ -36,7 +36,6 @@ pub(crate) fn is_path(what: &str) -> bool {
 
 /// From a request to a plan, or a refusal.
 pub(crate) fn plan(request: &Request, config: &Config, tools: &Tools<'_>) -> Result<Plan> {
-    plan::refuse_push(request)?;
     request
         .cargo
         .further

@@ -11,6 +11,7 @@ use crate::cli::request;
 use crate::cli::world::World;
 use crate::config::{self, Config};
 use crate::notes::Notes;
+use crate::plan;
 use crate::plan::request::Request;
 use crate::publish::Receipt;
 use crate::store::Store;
@@ -18,6 +19,7 @@ use crate::store::Store;
 pub(crate) fn run(arguments: &BuildArguments, world: &World) -> Result<()> {
     let notes = report::notes(arguments.quiet);
     let request = request::read(arguments, world)?;
+    plan::refuse_push(&request)?;
     let config = configuration(&request, world)?;
     let root = world.cache()?;
     let cache = Store::cache(&root.join("img"), &notes)?;

@@ -1,11 +1,9 @@
 //! `rbuild build` on real workspaces, with nothing but rustup's toolchain.
 
-mod support;
-
 use std::fs;
 
+use crate::support::{TestEnv, base, document, hex, image, run, tree};
 use serde_json::json;
-use support::{TestEnv, base, document, image, run, tree};
 
 #[test]
 fn hello_becomes_an_image_and_one_line_says_which() {
@@ -150,10 +148,8 @@ fn a_program_that_does_not_compile_ends_with_3_and_rustcs_own_words() {
         .says("error[E");
     assert_eq!(failed.stdout(), "");
     assert!(!broken.join("a.tar").exists());
-    assert!(
-        !env.cache().join("build/index.json").exists(),
-        "no image was named"
-    );
+    let index = fs::read_to_string(env.cache().join("build/index.json")).expect("there");
+    assert!(!index.contains("sha256:"), "no image was named: {index}");
 }
 
 #[test]
@@ -271,14 +267,17 @@ fn a_second_build_changes_no_byte_of_the_cache() {
         .rbuild(&hello, "build . --push=false")
         .succeeds()
         .digest();
-    let state = || -> Vec<(String, Vec<u8>)> {
-        let read = |name: String| {
-            (
-                name.clone(),
-                fs::read(env.cache().join(name)).expect("there"),
+    let state = || -> Vec<String> {
+        let kept = tree(&env.cache())
+            .into_iter()
+            .filter(|name| !name.contains("/records/"));
+        kept.map(|name| {
+            format!(
+                "{name} {}",
+                hex(&fs::read(env.cache().join(&name)).expect("there"))
             )
-        };
-        tree(&env.cache()).into_iter().map(read).collect()
+        })
+        .collect()
     };
     let before = state();
     let second = env

@@ -20,12 +20,12 @@ use std::process::{Command, Output, Stdio};
 use serde_json::Value;
 
 /// A home, a cache and a place for workspaces that go away with it.
-pub struct TestEnv {
+pub(crate) struct TestEnv {
     root: tempfile::TempDir,
 }
 
 impl TestEnv {
-    pub fn new() -> TestEnv {
+    pub(crate) fn new() -> TestEnv {
         let root = tempfile::Builder::new()
             .prefix("rbuild test ")
             .tempdir()
@@ -34,16 +34,16 @@ impl TestEnv {
         TestEnv { root }
     }
 
-    pub fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.root.path().join(name)
     }
 
-    pub fn cache(&self) -> PathBuf {
+    pub(crate) fn cache(&self) -> PathBuf {
         self.path("cache")
     }
 
     /// A copy of `testdata/workspaces/NAME`, whose target directory is its own.
-    pub fn workspace(&self, name: &str) -> PathBuf {
+    pub(crate) fn workspace(&self, name: &str) -> PathBuf {
         let to = self.path(name);
         copy(
             &Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -55,17 +55,17 @@ impl TestEnv {
     }
 
     /// The program with arguments separated by spaces, to be run in `directory`.
-    pub fn rbuild(&self, directory: &Path, arguments: &str) -> Run {
+    pub(crate) fn rbuild(&self, directory: &Path, arguments: &str) -> Run {
         run(self.command(directory).args(arguments.split_whitespace()))
     }
 
     /// The program in this world, to be given arguments, variables and a wrapper.
-    pub fn command(&self, directory: &Path) -> Command {
+    pub(crate) fn command(&self, directory: &Path) -> Command {
         self.wrapped(directory, &[])
     }
 
     /// As [`TestEnv::command`], behind a wrapper such as `unshare -rn`.
-    pub fn wrapped(&self, directory: &Path, wrapper: &[&str]) -> Command {
+    pub(crate) fn wrapped(&self, directory: &Path, wrapper: &[&str]) -> Command {
         let program = env!("CARGO_BIN_EXE_rbuild");
         let mut words = wrapper.iter().copied().chain([program]);
         let mut command = Command::new(words.next().expect("the program"));
@@ -111,7 +111,7 @@ impl TestEnv {
     }
 }
 
-pub fn copy(from: &Path, to: &Path) {
+pub(crate) fn copy(from: &Path, to: &Path) {
     std::fs::create_dir_all(to).expect("made");
     for entry in std::fs::read_dir(from).expect("listed") {
         let entry = entry.expect("an entry");
@@ -133,12 +133,12 @@ pub fn copy(from: &Path, to: &Path) {
 
 /// What a run did.
 #[derive(Debug)]
-pub struct Run {
-    pub output: Output,
+pub(crate) struct Run {
+    pub(crate) output: Output,
 }
 
 /// Runs a command to its end.
-pub fn run(command: &mut Command) -> Run {
+pub(crate) fn run(command: &mut Command) -> Run {
     let output = command
         .output()
         .unwrap_or_else(|error| panic!("{command:?}: {error}"));
@@ -146,24 +146,24 @@ pub fn run(command: &mut Command) -> Run {
 }
 
 /// Runs a peer; its failure is the test's.
-pub fn peer<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Run {
+pub(crate) fn peer<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Run {
     run(Command::new(program).args(arguments)).succeeds()
 }
 
 impl Run {
-    pub fn stdout(&self) -> String {
+    pub(crate) fn stdout(&self) -> String {
         String::from_utf8(self.output.stdout.clone()).expect("UTF-8")
     }
 
-    pub fn stderr(&self) -> String {
+    pub(crate) fn stderr(&self) -> String {
         String::from_utf8_lossy(&self.output.stderr).into_owned()
     }
 
-    pub fn succeeds(self) -> Run {
+    pub(crate) fn succeeds(self) -> Run {
         self.ends_with(0)
     }
 
-    pub fn ends_with(self, code: i32) -> Run {
+    pub(crate) fn ends_with(self, code: i32) -> Run {
         assert_eq!(
             self.output.status.code(),
             Some(code),
@@ -174,7 +174,7 @@ impl Run {
         self
     }
 
-    pub fn says(self, sentence: &str) -> Run {
+    pub(crate) fn says(self, sentence: &str) -> Run {
         assert!(
             self.stderr().contains(sentence),
             "`{sentence}` is not in:\n{}",
@@ -184,7 +184,7 @@ impl Run {
     }
 
     /// The digest in the one reference on standard output.
-    pub fn digest(&self) -> String {
+    pub(crate) fn digest(&self) -> String {
         let stdout = self.stdout();
         assert_eq!(stdout.lines().count(), 1, "{stdout}");
         let digest = stdout
@@ -202,14 +202,14 @@ impl Run {
 }
 
 /// A document of a layout directory by its digest.
-pub fn document(layout: &Path, digest: &str) -> Value {
+pub(crate) fn document(layout: &Path, digest: &str) -> Value {
     let path = layout.join("blobs").join(digest.replace(':', "/"));
     let bytes = std::fs::read(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
     serde_json::from_slice(&bytes).expect("JSON")
 }
 
 /// The manifest and the config of an image (or of the first image of an index) in a layout.
-pub fn image(layout: &Path, digest: &str) -> (Value, Value) {
+pub(crate) fn image(layout: &Path, digest: &str) -> (Value, Value) {
     let mut manifest = document(layout, digest);
     if let Some(child) = manifest["manifests"][0]["digest"].as_str() {
         manifest = document(layout, child);
@@ -222,7 +222,7 @@ pub fn image(layout: &Path, digest: &str) -> (Value, Value) {
 }
 
 /// Every file below a directory, relative and sorted.
-pub fn tree(directory: &Path) -> Vec<String> {
+pub(crate) fn tree(directory: &Path) -> Vec<String> {
     let mut names = Vec::new();
     let mut open = vec![directory.to_owned()];
     while let Some(next) = open.pop() {
@@ -247,16 +247,16 @@ pub fn tree(directory: &Path) -> Vec<String> {
 }
 
 /// A base written by hand as other tools write it: an OCI layout with one image of one layer, in the index of its platform.
-pub struct MadeBase {
+pub(crate) struct MadeBase {
     /// Of the index over the image.
-    pub index: String,
+    pub(crate) index: String,
     /// Of the image alone.
-    pub image: String,
-    pub layer: String,
+    pub(crate) image: String,
+    pub(crate) layer: String,
 }
 
 /// Writes a base into the layout at `directory`; `named` entries are added to its index.json, layers only if `full`.
-pub fn base(directory: &Path, full: bool, named: &[&str]) -> MadeBase {
+pub(crate) fn base(directory: &Path, full: bool, named: &[&str]) -> MadeBase {
     use std::io::Write;
     let put = |bytes: &[u8], keep: bool| {
         let digest = hex(bytes);
@@ -310,7 +310,7 @@ pub fn base(directory: &Path, full: bool, named: &[&str]) -> MadeBase {
 }
 
 /// OCI's word for the architecture of this machine.
-pub fn architecture() -> &'static str {
+pub(crate) fn architecture() -> &'static str {
     match std::env::consts::ARCH {
         "x86_64" => "amd64",
         "aarch64" => "arm64",
@@ -318,7 +318,7 @@ pub fn architecture() -> &'static str {
     }
 }
 
-pub fn hex(bytes: &[u8]) -> String {
+pub(crate) fn hex(bytes: &[u8]) -> String {
     use sha2::Digest;
     sha2::Sha256::digest(bytes)
         .iter()
