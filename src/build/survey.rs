@@ -2,8 +2,9 @@
 //!
 //! Reads, asks cargo and rustc, changes nothing but what the store remembers.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -134,7 +135,7 @@ fn variable<'a>(tools: &Tools<'a>, name: &str) -> Option<&'a OsStr> {
     tools
         .environment
         .get(OsStr::new(name))
-        .map(|value| value.as_os_str())
+        .map(OsString::as_os_str)
         .filter(|value| !value.is_empty())
 }
 
@@ -249,8 +250,8 @@ fn bases(
     let mut bases = BTreeMap::new();
     for one in wanted {
         let key = (one.base.clone(), one.platforms.clone());
-        if !bases.contains_key(&key) {
-            bases.insert(key, base::resolve(&one.base, &one.platforms, shelf)?);
+        if let Entry::Vacant(free) = bases.entry(key) {
+            free.insert(base::resolve(&one.base, &one.platforms, shelf)?);
         }
     }
     Ok(bases)

@@ -135,7 +135,6 @@ impl Stat {
                 "content": look(&entry.content, &mut times)?,
                 "mode": entry.mode,
                 "owner": [entry.owner.0, entry.owner.1],
-                "mtime": entry.mtime,
             }));
         }
         let key = json!({"assembly": layer::ASSEMBLY, "entries": all});
@@ -160,7 +159,6 @@ fn look(content: &Content, times: &mut Vec<i64>) -> Result<Value> {
     Ok(match content {
         Content::Directory => json!("directory"),
         Content::Bytes(bytes) => json!({"bytes": Digest::of(bytes).to_string()}),
-        Content::Link(target) => json!({"link": target}),
         Content::File(source) => look_at_file(source, times)?,
     })
 }

@@ -40,7 +40,7 @@ pub(crate) fn show(arguments: &ConfigArguments, world: &World) -> Result<()> {
         match world.text(names)? {
             Some((name, value)) => over(&mut rows, (key, value, format!("environment, {name}"))),
             None if !rows.iter().any(|(known, ..)| known == key) => {
-                rows.push((key.to_owned(), unset(key, world)?, "built in".to_owned()))
+                rows.push((key.to_owned(), unset(key, world)?, "built in".to_owned()));
             }
             None => {}
         }

@@ -134,9 +134,9 @@ pub(crate) fn escaped(text: &str) -> String {
         let harmful = character.is_control()
             || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if harmful {
-            safe.extend(character.escape_default())
+            safe.extend(character.escape_default());
         } else {
-            safe.push(character)
+            safe.push(character);
         }
     }
     safe

@@ -175,7 +175,11 @@ fn targets(output: &OutputArguments, world: &World) -> Result<Vec<Target>> {
     ];
     let mut named: Vec<_> = files.into_iter().filter_map(absolute).collect();
     named.sort();
-    if let Some([twice, _]) = named.array_windows::<2>().find(|[one, other]| one == other) {
+    if let Some(twice) = named
+        .windows(2)
+        .find(|pair| pair[0] == pair[1])
+        .map(|pair| &pair[0])
+    {
         return Err(Fault::refused(format!(
             "two outputs would be written to {}",
             twice.display()

@@ -95,17 +95,12 @@ const DENIED_FLAGS: [(&str, &str); 6] = [
 /// The short options of `cargo build` that take the rest of their token as a value.
 const SHORT_WITH_VALUE: &str = "jpF";
 
-/// Refuses a variable that configuration may not set for a child. `channel` says where it was written, such as
-/// `builds[0].env`. The value is never repeated.
-pub(crate) fn variable(name: &str, value: &str, channel: &str) -> Result<()> {
-    check_variable(name, value).map_err(|objection| objection.at(channel).fault("").into())
-}
-
-/// Refuses a token that configuration may not hand to cargo; `channel` as for [`variable`].
+/// Refuses a token that configuration may not hand to cargo; `channel` says where it was written, such as `builds[0].flags`.
 pub(crate) fn flag(token: &str, channel: &str) -> Result<()> {
     check_flag(token).map_err(|objection| objection.at(channel).fault("").into())
 }
 
+/// Refuses a variable that configuration may not set for a child. The value is never repeated.
 pub(super) fn check_variable(name: &str, value: &str) -> Result<(), Objection> {
     if name.is_empty() || name.contains('=') || name.contains(char::is_whitespace) {
         return Err(Objection::new(

@@ -69,7 +69,6 @@ fn twice(first: &Entry, second: &Entry) -> Fault {
             Content::Directory => format!("`/{path}` is a directory"),
             Content::File(source) => format!("`/{path}` is the file {}", quoted(source)),
             Content::Bytes(_) => format!("`/{path}` is a file that rbuild makes itself"),
-            Content::Link(target) => format!("`/{path}` is a link to `{}`", target.escape_debug()),
         }
     };
     let path = first.path.escape_debug();
@@ -81,7 +80,7 @@ fn twice(first: &Entry, second: &Entry) -> Fault {
 fn append(entry: &Entry, out: &mut impl Write) -> Result<()> {
     let member = Member::of(entry);
     match &entry.content {
-        Content::Directory | Content::Link(_) => out.write_all(&member.headers())?,
+        Content::Directory => out.write_all(&member.headers())?,
         Content::Bytes(bytes) => {
             let size = bytes.len() as u64;
             out.write_all(&Member { size, ..member }.headers())?;
@@ -161,44 +160,37 @@ fn changed(source: &Path) -> Fault {
 }
 
 /// What the headers of one entry say.
-struct Member<'a> {
+struct Member {
     /// With a `/` at the end if it is a directory.
     path: String,
-    target: &'a str,
     kind: EntryType,
     mode: u32,
     owner: (u64, u64),
-    mtime: u64,
     size: u64,
 }
 
-impl Member<'_> {
-    fn of(entry: &Entry) -> Member<'_> {
-        let (kind, slash, target) = match &entry.content {
-            Content::Directory => (EntryType::Directory, "/", ""),
-            Content::Link(target) => (EntryType::Symlink, "", target.as_str()),
-            Content::File(_) | Content::Bytes(_) => (EntryType::Regular, "", ""),
+impl Member {
+    fn of(entry: &Entry) -> Member {
+        let (kind, slash) = match &entry.content {
+            Content::Directory => (EntryType::Directory, "/"),
+            Content::File(_) | Content::Bytes(_) => (EntryType::Regular, ""),
         };
         Member {
             path: format!("{}{slash}", entry.path),
-            target,
             kind,
             mode: entry.mode,
             owner: entry.owner,
-            mtime: entry.mtime,
             size: 0,
         }
     }
 
     /// A directory that no entry names: 0755, root, 1970.
-    fn parent(path: &str) -> Member<'static> {
+    fn parent(path: &str) -> Member {
         Member {
             path: format!("{path}/"),
-            target: "",
             kind: EntryType::Directory,
             mode: 0o755,
             owner: (0, 0),
-            mtime: 0,
             size: 0,
         }
     }
@@ -212,7 +204,7 @@ impl Member<'_> {
         header.set_uid(records.number("uid", self.owner.0, 7));
         header.set_gid(records.number("gid", self.owner.1, 7));
         header.set_size(records.number("size", self.size, 11));
-        header.set_mtime(records.number("mtime", self.mtime, 11));
+        header.set_mtime(0);
         let ustar = header.as_ustar_mut().expect("it was made as one");
         match split(&self.path) {
             Some((prefix, name)) => {
@@ -220,11 +212,6 @@ impl Member<'_> {
                 fill(&mut ustar.name, name);
             }
             None => fill(&mut ustar.name, records.text("path", &self.path)),
-        }
-        if self.target.is_ascii() && self.target.len() <= ustar.linkname.len() {
-            fill(&mut ustar.linkname, self.target);
-        } else {
-            fill(&mut ustar.linkname, records.text("linkpath", self.target));
         }
         header.set_cksum();
         [records.block().as_slice(), header.as_bytes()].concat()

@@ -45,8 +45,6 @@ pub(crate) struct Entry {
     pub(crate) mode: u32,
     /// User and group by number.
     pub(crate) owner: (u64, u64),
-    /// Seconds since 1970.
-    pub(crate) mtime: u64,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -55,8 +53,6 @@ pub(crate) enum Content {
     /// A regular file on this machine, opened without following a link.
     File(PathBuf),
     Bytes(Vec<u8>),
-    /// A symbolic link in the image; the text is its target.
-    Link(String),
 }
 
 impl Entry {
@@ -75,18 +71,6 @@ impl Entry {
         Entry::new(path, Content::Directory, 0o755)
     }
 
-    /// A symbolic link with this target, which is written as it is.
-    pub(crate) fn link(path: &str, target: &str) -> Result<Entry, Fault> {
-        if target.is_empty() || target.contains('\0') {
-            return Err(Fault::refused(format!(
-                "`{}` is not a link target",
-                target.escape_debug()
-            ))
-            .because(format!("it is the target of `{}`", path.escape_debug())));
-        }
-        Entry::new(path, Content::Link(target.to_owned()), 0o777)
-    }
-
     pub(crate) fn with_mode(self, mode: u32) -> Entry {
         let mode = mode & 0o7777;
         Entry { mode, ..self }
@@ -96,17 +80,12 @@ impl Entry {
         Entry { owner, ..self }
     }
 
-    pub(crate) fn with_mtime(self, mtime: u64) -> Entry {
-        Entry { mtime, ..self }
-    }
-
     fn new(path: &str, content: Content, mode: u32) -> Result<Entry, Fault> {
         Ok(Entry {
             path: checked(path)?,
             content,
             mode,
             owner: (0, 0),
-            mtime: 0,
         })
     }
 }
