@@ -151,7 +151,7 @@ pub(crate) struct ImageArguments {
     /// Platforms, such as linux/amd64,linux/arm64 [default: linux on this machine's architecture]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub(crate) platform: Vec<String>,
-    /// Base image: builtin:static, scratch, oci:DIR[:NAME|@DIGEST] or a name
+    /// Base image: builtin:static, scratch, oci:DIR, oci:DIR:NAME, oci:DIR@DIGEST or a name
     #[arg(long, value_name = "REF")]
     pub(crate) base: Option<String>,
     /// Label of the image
@@ -172,10 +172,10 @@ pub(crate) struct ImageArguments {
     /// Name the image REPO
     #[arg(long, conflicts_with_all = ["base_import_paths", "preserve_import_paths"])]
     pub(crate) bare: bool,
-    /// Name the image REPO/<bin>; this is the default
+    /// Name the image REPO/BIN; this is the default
     #[arg(short = 'B', long)]
     pub(crate) base_import_paths: bool,
-    /// Name the image REPO/<path in the workspace>/<bin>
+    /// Name the image REPO/PATH/BIN, with the package's path in the workspace
     #[arg(short = 'P', long, conflicts_with = "base_import_paths")]
     pub(crate) preserve_import_paths: bool,
 }

@@ -1,3 +1,5 @@
+//! Cargo calls as values, messages as text, ELF headers as bytes.
+
 use super::job::*;
 use super::messages::Artifacts;
 use super::*;

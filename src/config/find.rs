@@ -14,7 +14,7 @@ use super::read_bounded;
 
 const NAMES: [&str; 2] = [".builder.yaml", ".builder.yml"];
 
-/// See [`super::find`].
+/// See `config::find`.
 pub(super) fn upwards(start: &Path) -> Result<Option<PathBuf>> {
     let Ok(start) = fs::canonicalize(start) else {
         return Ok(None);

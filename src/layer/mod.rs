@@ -138,7 +138,7 @@ pub(crate) fn write(store: &Store, entries: &[Entry]) -> Result<Layer> {
     })
 }
 
-/// The digest of the tar that [`write`] would make of `entries`, at the price of reading and hashing them.
+/// The digest of the tar that [`write()`] would make of `entries`, at the price of reading and hashing them.
 pub(crate) fn diff_id(entries: &[Entry]) -> Result<Digest> {
     let mut tar = Hashing::new(io::sink());
     archive::write(entries, &mut tar)?;

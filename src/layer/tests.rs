@@ -1,3 +1,5 @@
+//! Entries, and the layer that they become.
+
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 

@@ -201,7 +201,7 @@ impl Error {
     }
 }
 
-/// For readers and writers of std: the kind is kept, the [`Error`] is inside.
+/// For readers and writers of std: the kind is kept, the error is inside.
 impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
         let kind = match &error {

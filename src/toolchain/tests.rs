@@ -1,3 +1,5 @@
+//! How a platform is linked, or why not, with a sysroot made of empty directories.
+
 use super::*;
 
 use std::fs;

@@ -1,3 +1,5 @@
+//! Which crates need C, told from lock files and graphs.
+
 use super::needs::*;
 use super::tests::*;
 use super::*;

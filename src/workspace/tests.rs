@@ -1,3 +1,5 @@
+//! What a workspace holds and what a selection means, from metadata as text.
+
 use super::*;
 
 use std::fs;

@@ -1,3 +1,5 @@
+//! The built-in bases: the promised bytes, and what a program finds in them.
+
 use std::collections::BTreeMap;
 use std::path::Path;
 

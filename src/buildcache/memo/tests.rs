@@ -1,3 +1,5 @@
+//! When a layer is recalled, and when a memory must not be believed.
+
 use std::cell::RefCell;
 use std::fs::File;
 use std::path::PathBuf;

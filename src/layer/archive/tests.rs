@@ -1,3 +1,5 @@
+//! The tar that entries become, looked at through a lint of our own.
+
 use std::fs;
 use std::os::unix::fs::symlink;
 

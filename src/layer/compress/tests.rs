@@ -1,3 +1,5 @@
+//! The same gzip bytes for any core count, and readers that agree on them.
+
 use std::io::Read;
 
 use flate2::read::GzDecoder;

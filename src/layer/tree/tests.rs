@@ -1,3 +1,5 @@
+//! What a directory of the user becomes, and what it may not hold.
+
 use std::ffi::OsStr;
 use std::fs::Permissions;
 use std::os::unix::ffi::OsStrExt;
