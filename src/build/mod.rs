@@ -9,7 +9,7 @@ mod survey;
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
@@ -26,14 +26,14 @@ use crate::publish;
 use crate::publish::{Finished, Shelves};
 use crate::store::Store;
 
-pub(crate) use summary::Built;
+pub(crate) use summary::{Built, Laps};
 pub(crate) use survey::{is_path, plan};
 
 /// `$KOCACHE/build` is kept below this many bytes, oldest first.
 const BUILD_STORE_LIMIT: u64 = 10 << 30;
 
 /// The doors and values that a build works with.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub(crate) struct Tools<'a> {
     /// `$KOCACHE/img`: bases.
     pub(crate) cache: &'a Store,
@@ -42,23 +42,36 @@ pub(crate) struct Tools<'a> {
     pub(crate) notes: &'a Notes,
     pub(crate) environment: &'a BTreeMap<OsString, OsString>,
     pub(crate) now: SystemTime,
+    /// Time since the start, for the summary alone.
+    pub(crate) elapsed: &'a (dyn Fn() -> Duration + Sync),
 }
 
-/// Does what the plan says; gives the images in the plan's order.
-pub(crate) fn carry_out(plan: &Plan, tools: &Tools<'_>) -> Result<Vec<Built>> {
+/// What was built, in the plan's order, and how long each part of it took.
+#[derive(Clone, Debug)]
+pub(crate) struct Done {
+    pub(crate) images: Vec<Built>,
+    pub(crate) laps: Laps,
+}
+
+/// Does what the plan says.
+pub(crate) fn carry_out(plan: &Plan, tools: &Tools<'_>) -> Result<Done> {
+    let mut laps = Laps::new((tools.elapsed)());
     let mut binaries = Vec::new();
     for job in &plan.jobs {
         binaries.extend(compiled(job, tools.notes)?);
     }
-    let built: Vec<Built> = plan
+    laps.mark("compiled", (tools.elapsed)());
+    let assembled = plan
         .images
         .iter()
-        .map(|image| assemble(image, &binaries, tools))
-        .collect::<Result<_>>()?;
-    let finished: Vec<Finished> = built.iter().map(|built| built.finished.clone()).collect();
+        .map(|image| assemble(image, &binaries, tools));
+    let images: Vec<Built> = assembled.collect::<Result<_>>()?;
+    laps.mark("assembled", (tools.elapsed)());
+    let finished: Vec<Finished> = images.iter().map(|built| built.finished.clone()).collect();
     publish_all(plan, &finished, tools)?;
-    keep(&built, tools)?;
-    Ok(built)
+    keep(&images, tools)?;
+    laps.mark("written", (tools.elapsed)());
+    Ok(Done { images, laps })
 }
 
 /// What cargo linked, each held against the platform that it is for.

@@ -1,8 +1,44 @@
 //! What a finished image is, for the summary on standard error.
 
+use std::fmt;
+use std::time::Duration;
+
 use crate::digest::Digest;
 use crate::image::Told;
 use crate::publish::Finished;
+
+/// How long each part of a build took.
+#[derive(Clone, Debug)]
+pub(crate) struct Laps {
+    last: Duration,
+    parts: Vec<(&'static str, Duration)>,
+}
+
+impl Laps {
+    /// Starts at `start`, in time since the start of the program: what came before was planning.
+    pub(crate) fn new(start: Duration) -> Laps {
+        Laps {
+            last: start,
+            parts: vec![("planned", start)],
+        }
+    }
+
+    /// Ends the part called `name`.
+    pub(crate) fn mark(&mut self, name: &'static str, now: Duration) {
+        self.parts.push((name, now.saturating_sub(self.last)));
+        self.last = now;
+    }
+}
+
+/// `planned in 0.02 s, compiled in 1.50 s`.
+impl fmt::Display for Laps {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let part =
+            |(name, time): &(&str, Duration)| format!("{name} in {:.2} s", time.as_secs_f64());
+        let parts: Vec<String> = self.parts.iter().map(part).collect();
+        out.write_str(&parts.join(", "))
+    }
+}
 
 /// A finished image with the layers of each platform.
 #[derive(Clone, Debug)]
@@ -61,5 +97,25 @@ fn size(bytes: u64) -> String {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes % 1_000 / 100),
         _ => format!("{}.{} MB", bytes / 1_000_000, bytes % 1_000_000 / 100_000),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_told_in_the_unit_that_a_person_would_use() {
+        assert_eq!(
+            (size(999), size(12_345), size(7_654_321)),
+            ("999 B".into(), "12.3 kB".into(), "7.6 MB".into())
+        );
+    }
+
+    #[test]
+    fn each_part_is_told_with_its_own_time() {
+        let mut laps = Laps::new(Duration::from_millis(20));
+        laps.mark("compiled", Duration::from_millis(1_520));
+        assert_eq!(laps.to_string(), "planned in 0.02 s, compiled in 1.50 s");
     }
 }

@@ -14,7 +14,7 @@ use crate::build::{Tools, layers};
 use crate::compile::{self, Job};
 use crate::config::{Config, trust};
 use crate::fault::Fault;
-use crate::plan::request::Request;
+use crate::plan::request::{Progress, Request};
 use crate::plan::wanted::{self, Wanted};
 use crate::plan::{self, Known, Plan};
 use crate::platform::Platform;
@@ -116,8 +116,9 @@ fn area(
         (workspace, toolchain.join().expect("a probe does not panic"))
     });
     let (workspace, toolchain) = (workspace?, toolchain?);
+    let manifest = cargo.manifest.as_deref().and_then(Path::parent);
     let mut selection = Selection {
-        directory: directory.clone(),
+        directory: manifest.unwrap_or(&directory).to_owned(),
         ..request.cargo.selection.clone()
     };
     selection.packages.extend(names);
@@ -178,44 +179,32 @@ fn job(
     area: &Area,
     (request, config, tools): (&Request, &Config, &Tools<'_>),
 ) -> Result<Job> {
-    let mut features = request.cargo.selection.features.clone();
-    features
-        .names
-        .extend(wanted.build.iter().flat_map(|build| build.features.clone()));
-    let flags = wanted
-        .build
-        .and_then(|build| build.flags.as_ref())
-        .unwrap_or(&config.default_flags);
-    let profile = request
-        .cargo
-        .profile
-        .as_ref()
-        .or(wanted.build.and_then(|build| build.profile.as_ref()));
-    let env = wanted
-        .build
-        .and_then(|build| build.env.as_ref())
-        .unwrap_or(&config.default_env)
-        .clone();
+    let features = wanted.features(request);
+    let mut env = wanted.env(config).to_vec();
     let toolchain = area.toolchain.with_variables(&env)?;
-    let links = wanted
-        .platforms
-        .iter()
-        .map(|platform| link((platform, wanted), &toolchain, (&features, tools)));
+    env.extend(quieter(request.progress));
+    let link = |platform| link((platform, wanted), &toolchain, (&features, tools));
     Ok(Job {
-        links: links.collect::<Result<_>>()?,
+        links: wanted.platforms.iter().map(link).collect::<Result<_>>()?,
         cargo: area.cargo.clone(),
         directory: area.directory.clone(),
         target_directory: area.workspace.target_directory.clone(),
-        profile: profile.cloned().unwrap_or_else(|| "release".to_owned()),
-        features,
-        flags: flags
-            .iter()
-            .chain(&request.cargo.further)
-            .cloned()
-            .collect(),
+        profile: wanted.profile(request).to_owned(),
+        flags: wanted.flags(request, config),
+        features: features.clone(),
         env,
         wanted: vec![compile::Wanted::new(wanted.package, &wanted.binary)],
     })
+}
+
+/// How cargo is told what to show; variables, because they change nothing that is compiled.
+fn quieter(progress: Progress) -> Option<(String, String)> {
+    let (name, value) = match progress {
+        Progress::Auto => return None,
+        Progress::Plain => ("CARGO_TERM_PROGRESS_WHEN", "never"),
+        Progress::Quiet => ("CARGO_TERM_QUIET", "true"),
+    };
+    Some((name.to_owned(), value.to_owned()))
 }
 
 fn link(

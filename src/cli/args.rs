@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::builder::BoolishValueParser;
-use clap::{Args, Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
 /// Turns Rust programs into OCI container images: no Docker, no daemon, no privileges and, where it can, no network.
@@ -82,12 +82,22 @@ pub(crate) struct BuildArguments {
     /// Print the plan and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
-    /// Say nothing but errors and references
+    /// What to show on the way: cargo's progress bar where there is a terminal, plain lines, or nothing but errors
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressArgument::Auto)]
+    pub(crate) progress: ProgressArgument,
+    /// Short for --progress quiet
     #[arg(short, long)]
     pub(crate) quiet: bool,
     /// More arguments for cargo build
     #[arg(last = true, value_name = "CARGO ARGS")]
     pub(crate) further: Vec<String>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub(crate) enum ProgressArgument {
+    Auto,
+    Plain,
+    Quiet,
 }
 
 #[derive(Debug, Args)]

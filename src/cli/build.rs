@@ -12,40 +12,45 @@ use crate::cli::world::World;
 use crate::config::{self, Config};
 use crate::notes::Notes;
 use crate::plan;
-use crate::plan::request::Request;
+use crate::plan::request::{Progress, Request};
 use crate::publish::Receipt;
 use crate::store::Store;
 
 pub(crate) fn run(arguments: &BuildArguments, world: &World) -> Result<()> {
-    let notes = report::notes(arguments.quiet);
+    let notes = report::notes(request::progress(arguments) == Progress::Quiet);
     let request = request::read(arguments, world)?;
     plan::refuse_push(&request)?;
     let config = configuration(&request, world)?;
     let root = world.cache()?;
     let cache = Store::cache(&root.join("img"), &notes)?;
     let (store, _temporary) = build_store(&root, world, &notes)?;
+    let elapsed = || world.started.elapsed();
     let tools = build::Tools {
         cache: &cache,
         store: &store,
         notes: &notes,
         environment: &world.environment,
         now: world.now,
+        elapsed: &elapsed,
     };
     let plan = build::plan(&request, &config, &tools)?;
     if arguments.dry_run {
         return report::answer(&plan.to_string());
     }
-    let images = build::carry_out(&plan, &tools)?;
-    if !arguments.quiet {
-        images
-            .iter()
-            .for_each(|image| report::tell(&report::escaped_lines(&image.summary())));
+    let done = build::carry_out(&plan, &tools)?;
+    if request.progress != Progress::Quiet {
+        summary(&done);
     }
-    let lines: String = images
-        .iter()
-        .map(|image| format!("{}\n", Receipt::of(&image.finished).reference))
-        .collect();
-    report::answer(&lines)
+    let reference = |image: &build::Built| format!("{}\n", Receipt::of(&image.finished).reference);
+    report::answer(&done.images.iter().map(reference).collect::<String>())
+}
+
+/// What was built, on standard error.
+fn summary(done: &build::Done) {
+    for image in &done.images {
+        report::tell(&report::escaped_lines(&image.summary()));
+    }
+    report::tell(&done.laps.to_string());
 }
 
 /// The configuration that belongs to the first path, or none.

@@ -6,11 +6,13 @@ use std::path::{Path, PathBuf};
 use anyhow::Result;
 
 use crate::base::name::Name;
-use crate::cli::args::{BuildArguments, CargoArguments, OutputArguments, SelectionArguments};
+use crate::cli::args::{
+    BuildArguments, CargoArguments, OutputArguments, ProgressArgument, SelectionArguments,
+};
 use crate::cli::world::World;
 use crate::fault::Fault;
 use crate::network::Network;
-use crate::plan::request::{CargoRequest, Naming, Request, Style};
+use crate::plan::request::{CargoRequest, Naming, Progress, Request, Style};
 use crate::platform::Platform;
 use crate::publish::Target;
 use crate::workspace::{Features, Selection};
@@ -48,7 +50,17 @@ pub(crate) fn read(arguments: &BuildArguments, world: &World) -> Result<Request>
             .map(|path| world.absolute(path)),
         created: world.source_date_epoch()?.unwrap_or(0),
         network: Network::unless(offline),
+        progress: progress(arguments),
     })
+}
+
+/// `--quiet` is short for `--progress quiet`.
+pub(crate) fn progress(arguments: &BuildArguments) -> Progress {
+    match (arguments.quiet, arguments.progress) {
+        (true, _) | (false, ProgressArgument::Quiet) => Progress::Quiet,
+        (false, ProgressArgument::Plain) => Progress::Plain,
+        (false, ProgressArgument::Auto) => Progress::Auto,
+    }
 }
 
 fn cargo(
@@ -195,7 +207,7 @@ fn targets(output: &OutputArguments, world: &World) -> Result<Vec<Target>> {
 #[cfg(test)]
 mod tests {
     use std::ffi::OsString;
-    use std::time::SystemTime;
+    use std::time::{Instant, SystemTime};
 
     use clap::Parser;
 
@@ -210,6 +222,7 @@ mod tests {
                 .collect(),
             directory: PathBuf::from("/here"),
             now: SystemTime::UNIX_EPOCH,
+            started: Instant::now(),
             temporary: PathBuf::from("/tmp"),
         };
         let parsed = Arguments::try_parse_from(["rbuild", "build"].iter().chain(typed))?;

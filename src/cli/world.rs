@@ -10,7 +10,7 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Instant, SystemTime};
 
 use anyhow::{Context, Result};
 
@@ -22,6 +22,7 @@ pub(crate) struct World {
     pub(crate) environment: BTreeMap<OsString, OsString>,
     pub(crate) directory: PathBuf,
     pub(crate) now: SystemTime,
+    pub(crate) started: Instant,
     /// Where temporary files go when the cache cannot be written.
     pub(crate) temporary: PathBuf,
 }
@@ -32,6 +33,7 @@ impl World {
             environment: std::env::vars_os().collect(),
             directory: std::env::current_dir().context("cannot tell the working directory")?,
             now: SystemTime::now(),
+            started: Instant::now(),
             temporary: std::env::temp_dir(),
         })
     }
@@ -133,6 +135,7 @@ mod tests {
                 .collect(),
             directory: PathBuf::from("/here"),
             now: SystemTime::UNIX_EPOCH,
+            started: Instant::now(),
             temporary: PathBuf::from("/tmp"),
         }
     }

@@ -37,6 +37,7 @@ pub(crate) struct Request {
     pub(crate) created: u64,
     /// Absent when offline.
     pub(crate) network: Option<Network>,
+    pub(crate) progress: Progress,
 }
 
 /// What cargo is asked for, in cargo's words.
@@ -51,6 +52,16 @@ pub(crate) struct CargoRequest {
     pub(crate) resolution: Vec<String>,
     /// `-j …` and what stands after `--`.
     pub(crate) further: Vec<String>,
+}
+
+/// What is shown on the way.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Progress {
+    /// Cargo decides: a bar on a terminal.
+    #[default]
+    Auto,
+    Plain,
+    Quiet,
 }
 
 /// How images are named.

@@ -13,7 +13,7 @@ use crate::fault::Fault;
 use crate::plan::request::Request;
 use crate::platform::Platform;
 use crate::workspace::Package;
-use crate::workspace::Workspace;
+use crate::workspace::{Features, Workspace};
 
 /// One image to be: a binary of a package of a workspace.
 #[derive(Clone, Debug)]
@@ -24,6 +24,44 @@ pub(crate) struct Wanted<'a> {
     pub(crate) build: Option<&'a Build>,
     pub(crate) base: Name,
     pub(crate) platforms: Vec<Platform>,
+}
+
+/// What cargo is told about this binary: the request's words, then the configuration's.
+impl Wanted<'_> {
+    pub(crate) fn features(&self, request: &Request) -> Features {
+        let mut features = request.cargo.selection.features.clone();
+        features
+            .names
+            .extend(self.build.iter().flat_map(|build| build.features.clone()));
+        features
+    }
+
+    /// A build's own list replaces the default one, also when it is empty.
+    pub(crate) fn env<'c>(&'c self, config: &'c Config) -> &'c [(String, String)] {
+        let own = self.build.and_then(|build| build.env.as_ref());
+        own.unwrap_or(&config.default_env)
+    }
+
+    /// As [`Wanted::env`]; what stands after `--` comes last.
+    pub(crate) fn flags(&self, request: &Request, config: &Config) -> Vec<String> {
+        let own = self.build.and_then(|build| build.flags.as_ref());
+        let flags = own.unwrap_or(&config.default_flags);
+        flags
+            .iter()
+            .chain(&request.cargo.further)
+            .cloned()
+            .collect()
+    }
+
+    pub(crate) fn profile<'r>(&'r self, request: &'r Request) -> &'r str {
+        let own = self.build.and_then(|build| build.profile.as_deref());
+        request
+            .cargo
+            .profile
+            .as_deref()
+            .or(own)
+            .unwrap_or("release")
+    }
 }
 
 /// Joins a selected binary with what the request and the configuration say of it.
