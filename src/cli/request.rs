@@ -206,25 +206,13 @@ fn targets(output: &OutputArguments, world: &World) -> Result<Vec<Target>> {
 
 #[cfg(test)]
 mod tests {
-    use std::ffi::OsString;
-    use std::time::{Instant, SystemTime};
-
     use clap::Parser;
 
     use super::*;
     use crate::cli::args::{Arguments, Command};
 
     fn request(variables: &[(&str, &str)], typed: &[&str]) -> Result<Request> {
-        let world = World {
-            environment: variables
-                .iter()
-                .map(|(name, value)| (OsString::from(name), OsString::from(value)))
-                .collect(),
-            directory: PathBuf::from("/here"),
-            now: SystemTime::UNIX_EPOCH,
-            started: Instant::now(),
-            temporary: PathBuf::from("/tmp"),
-        };
+        let world = World::of(variables);
         let parsed = Arguments::try_parse_from(["rbuild", "build"].iter().chain(typed))?;
         let Command::Build(arguments) = parsed.command else {
             panic!("build")

@@ -124,35 +124,37 @@ impl World {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn world(variables: &[(&str, &str)]) -> World {
+impl World {
+    /// A world with these variables and nothing else.
+    pub(crate) fn of(variables: &[(&str, &str)]) -> World {
+        let pair = |(name, value): &(&str, &str)| (OsString::from(name), OsString::from(value));
         World {
-            environment: variables
-                .iter()
-                .map(|(name, value)| (OsString::from(name), OsString::from(value)))
-                .collect(),
+            environment: variables.iter().map(pair).collect(),
             directory: PathBuf::from("/here"),
             now: SystemTime::UNIX_EPOCH,
             started: Instant::now(),
             temporary: PathBuf::from("/tmp"),
         }
     }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
 
     #[test]
     fn c22_a_cache_root_must_be_a_directory_by_its_full_path() {
         for bad in ["relative", "./x", "/", "/proc/version"] {
-            assert!(world(&[("KOCACHE", bad)]).cache().is_err(), "{bad}");
+            assert!(World::of(&[("KOCACHE", bad)]).cache().is_err(), "{bad}");
         }
         for good in ["/a b/ü", "/with\nnewline"] {
             assert_eq!(
-                world(&[("KOCACHE", good)]).cache().expect(good),
+                World::of(&[("KOCACHE", good)]).cache().expect(good),
                 Path::new(good)
             );
         }
         assert!(
-            world(&[("KOCACHE", "")])
+            World::of(&[("KOCACHE", "")])
                 .cache()
                 .expect("the default")
                 .ends_with("rbuild")
@@ -161,7 +163,7 @@ mod tests {
 
     #[test]
     fn the_first_name_that_is_set_wins_and_an_empty_one_is_not_set() {
-        let world = world(&[("RBUILD_REPO", ""), ("KO_DOCKER_REPO", "r.example/t")]);
+        let world = World::of(&[("RBUILD_REPO", ""), ("KO_DOCKER_REPO", "r.example/t")]);
         let found = world
             .text(&["RBUILD_REPO", "KO_DOCKER_REPO"])
             .expect("text");
@@ -171,18 +173,18 @@ mod tests {
     #[test]
     fn yes_and_no_have_a_few_spellings_and_no_more() {
         assert!(
-            world(&[("RBUILD_OFFLINE", "1")])
+            World::of(&[("RBUILD_OFFLINE", "1")])
                 .flag("RBUILD_OFFLINE")
                 .expect("yes")
         );
         assert!(
-            !world(&[("RBUILD_OFFLINE", "False")])
+            !World::of(&[("RBUILD_OFFLINE", "False")])
                 .flag("RBUILD_OFFLINE")
                 .expect("no")
         );
-        assert!(!world(&[]).flag("RBUILD_OFFLINE").expect("unset"));
+        assert!(!World::of(&[]).flag("RBUILD_OFFLINE").expect("unset"));
         assert!(
-            world(&[("RBUILD_OFFLINE", "maybe")])
+            World::of(&[("RBUILD_OFFLINE", "maybe")])
                 .flag("RBUILD_OFFLINE")
                 .is_err()
         );
@@ -191,14 +193,14 @@ mod tests {
     #[test]
     fn an_epoch_is_a_number_of_seconds_that_a_date_can_show() {
         assert_eq!(
-            world(&[("SOURCE_DATE_EPOCH", "12")])
+            World::of(&[("SOURCE_DATE_EPOCH", "12")])
                 .source_date_epoch()
                 .expect("valid"),
             Some(12)
         );
         for bad in ["-1", "1e9", "today", "99999999999999"] {
             assert!(
-                world(&[("SOURCE_DATE_EPOCH", bad)])
+                World::of(&[("SOURCE_DATE_EPOCH", bad)])
                     .source_date_epoch()
                     .is_err(),
                 "{bad}"

@@ -54,6 +54,11 @@ fn finished(test: &TestStore, platforms: &[&str], tags: &[&str]) -> (Finished, S
     (finished, Shelves(vec![build, test.store.clone()]))
 }
 
+/// Publishes one image and expects it to work.
+fn written(test: &TestStore, target: &Target, (image, shelves): (&Finished, &Shelves)) {
+    publish(target, std::slice::from_ref(image), shelves, &test.notes).expect("published");
+}
+
 /// The files of a tar archive by name.
 fn files(path: &Path) -> BTreeMap<String, Vec<u8>> {
     let mut archive = tar::Archive::new(fs::File::open(path).expect("opens"));
@@ -72,13 +77,7 @@ fn a_layout_holds_the_image_under_each_of_its_names() {
     let test = testing::store();
     let (image, shelves) = finished(&test, &["linux/amd64", "linux/arm64"], &["v1", "latest"]);
     let path = test.directory.path().join("out");
-    publish(
-        &Target::Layout(path.clone()),
-        std::slice::from_ref(&image),
-        &shelves,
-        &test.notes,
-    )
-    .expect("published");
+    written(&test, &Target::Layout(path.clone()), (&image, &shelves));
     let layout = Store::output(&path, &test.notes).expect("opens");
     for name in ["rbuild.local/hello:v1", "rbuild.local/hello:latest"] {
         let found = layout.find(&[name.to_owned()]).expect("sound").expect(name);
@@ -102,13 +101,7 @@ fn writing_a_layout_again_replaces_the_entry_and_keeps_what_others_wrote() {
         .bind("someone-elses", &testing::two_platforms(&layout, true))
         .expect("bound");
     for _ in 0..2 {
-        publish(
-            &Target::Layout(path.clone()),
-            std::slice::from_ref(&image),
-            &shelves,
-            &test.notes,
-        )
-        .expect("published");
+        written(&test, &Target::Layout(path.clone()), (&image, &shelves));
     }
     let layout = Store::output(&path, &test.notes).expect("opens");
     assert_eq!(layout.entries().expect("sound").len(), 2);
@@ -140,13 +133,7 @@ fn an_archive_is_the_same_layout_in_one_file_and_the_same_bytes_every_time() {
         test.directory.path().join("two.tar"),
     );
     for path in [&one, &two] {
-        publish(
-            &Target::Archive(path.clone()),
-            std::slice::from_ref(&image),
-            &shelves,
-            &test.notes,
-        )
-        .expect("published");
+        written(&test, &Target::Archive(path.clone()), (&image, &shelves));
     }
     assert_eq!(
         fs::read(&one).expect("reads"),
@@ -170,13 +157,7 @@ fn a_tarball_names_config_layers_and_tags_for_docker() {
     let test = testing::store();
     let (image, shelves) = finished(&test, &["linux/amd64"], &["v1", "v2"]);
     let path = test.directory.path().join("image.tar");
-    publish(
-        &Target::Tarball(path.clone()),
-        std::slice::from_ref(&image),
-        &shelves,
-        &test.notes,
-    )
-    .expect("published");
+    written(&test, &Target::Tarball(path.clone()), (&image, &shelves));
     let files = files(&path);
     let manifest: Value = serde_json::from_slice(&files["manifest.json"]).expect("JSON");
     assert_eq!(
