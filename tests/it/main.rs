@@ -3,4 +3,15 @@
 //! Files whose names begin with `peers_` need real peers; their tests are ignored unless asked for, and `.ci/run` asks.
 
 mod build;
+mod crowd;
+mod engines;
+mod feed;
+mod mutations;
+mod peers_crane;
+mod peers_ko;
+mod peers_run;
+mod peers_skopeo;
+mod peers_valid;
+mod registry;
+mod strange_layouts;
 mod support;
