@@ -9,6 +9,7 @@ mod feed;
 mod mutations;
 mod peers_crane;
 mod peers_ko;
+mod peers_large;
 mod peers_run;
 mod peers_skopeo;
 mod peers_valid;

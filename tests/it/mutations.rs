@@ -190,7 +190,10 @@ fn v07_documents_that_contradict_themselves_end_with_5() {
 #[test]
 fn v07_a_layer_that_is_not_there_in_its_size_ends_with_4_before_anything_is_compiled() {
     for defect in ["missing", "trunc", "size"] {
-        let refused = build_on(defect).ends_with(4).says("that are not here");
+        let refused = build_on(defect)
+            .ends_with(4)
+            .says("that are not here")
+            .says("copy the image to that layout again, whole");
         assert!(
             !refused.stderr().contains("Compiling"),
             "{}",
