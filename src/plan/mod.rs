@@ -11,7 +11,7 @@ pub(crate) mod wanted;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -247,13 +247,20 @@ fn absent_layers<'a>(
     match place {
         Some(place) => fault
             .because(format!("looked in {}", place.display()))
-            .hint(format!(
-                "run `crane pull --format oci {} {}` once while online",
-                image.base.name,
-                place.display()
-            ))
+            .hint(whole_image(&image.base.name, place))
             .hint("or drop the output and keep `--push=false` alone, which needs no layers"),
         None => fault,
+    }
+}
+
+/// How the layers come to where the rest of the image is.
+fn whole_image(name: &Name, place: &Path) -> String {
+    match name {
+        Name::Reference(reference) => format!(
+            "run `crane pull --format oci {reference} {}` once while online",
+            place.display()
+        ),
+        _ => "copy the image to that layout again, whole, with the tool that wrote it".to_owned(),
     }
 }
 

@@ -180,7 +180,7 @@ impl Error {
             } => Fault::integrity(message)
                 .because(format!("expected: {expected}"))
                 .because(format!("found: {found}"))
-                .hint("run `rbuild cache warm` for the image once while online, or `rbuild cache import` a good copy"),
+                .hint("pull the image again with the tool that brought it, for instance `crane pull --format oci`"),
             Error::Foreign { .. } => Fault::new(Kind::Disk, message)
                 .hint("nothing was changed; move it away, or use another directory"),
             Error::Refused { hint, .. } => Fault::refused(message).hint(hint),
@@ -193,7 +193,7 @@ impl Error {
                 .hint("give that user the right, or use another directory"),
             Error::Full { source, .. } => Fault::new(Kind::Disk, message)
                 .because(source.to_string())
-                .hint("free some space there (`rbuild cache prune` frees the caches), or use another directory"),
+                .hint("free some space there (`build` in the cache may always be deleted), or use another directory"),
             Error::Io { source, .. } => {
                 Fault::new(Kind::Disk, message).because(source.to_string())
             }

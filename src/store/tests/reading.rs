@@ -26,7 +26,7 @@ fn c01_c02_one_flipped_bit_in_a_document_is_found_and_told() {
             "{reasons}"
         );
         assert!(fault.to_string().contains(path.to_str().expect("UTF-8")));
-        assert!(fault.hints()[0].contains("rbuild cache warm"));
+        assert!(fault.hints()[0].contains("pull the image again"));
         assert!(!path.exists() && home.said(&descriptor.digest.hex()));
     }
     assert_eq!(home.quarantined().len(), 3);
