@@ -1,10 +1,5 @@
 //! A6: many builds at once on one cold cache.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests start several programs at once"
-)]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;

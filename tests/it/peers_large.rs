@@ -1,10 +1,5 @@
 //! L03: a binary of 200 MB costs no memory. No peer is needed, but more time than a test may take that always runs.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests start the program and watch it"
-)]
-
 use std::fs;
 use std::process::{Child, Stdio};
 use std::time::Duration;

@@ -1,10 +1,5 @@
 //! A3 and V02: what rbuild makes runs.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests start peers and wait for them"
-)]
-
 use std::fs;
 use std::process::{Command, Stdio};
 
