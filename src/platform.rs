@@ -16,12 +16,13 @@ pub(crate) struct Platform {
     pub(crate) variant: Option<String>,
 }
 
-/// One row of the table: platform, rust targets, ELF machine number (`e_machine`).
+/// One row of the table: platform, rust targets, ELF machine number (`e_machine`), and glibc's dynamic loader.
 struct Row {
     platform: &'static str,
     musl: Option<&'static str>,
     gnu: &'static str,
     machine: u16,
+    loader: &'static str,
 }
 
 /// What rustup serves; `musl` is `None` where rustup has no such target with a standard library.
@@ -31,48 +32,56 @@ const TABLE: [Row; 8] = [
         musl: Some("x86_64-unknown-linux-musl"),
         gnu: "x86_64-unknown-linux-gnu",
         machine: 62,
+        loader: "/lib64/ld-linux-x86-64.so.2",
     },
     Row {
         platform: "linux/arm64",
         musl: Some("aarch64-unknown-linux-musl"),
         gnu: "aarch64-unknown-linux-gnu",
         machine: 183,
+        loader: "/lib/ld-linux-aarch64.so.1",
     },
     Row {
         platform: "linux/arm/v7",
         musl: Some("armv7-unknown-linux-musleabihf"),
         gnu: "armv7-unknown-linux-gnueabihf",
         machine: 40,
+        loader: "/lib/ld-linux-armhf.so.3",
     },
     Row {
         platform: "linux/arm/v6",
         musl: Some("arm-unknown-linux-musleabihf"),
         gnu: "arm-unknown-linux-gnueabihf",
         machine: 40,
+        loader: "/lib/ld-linux-armhf.so.3",
     },
     Row {
         platform: "linux/386",
         musl: Some("i686-unknown-linux-musl"),
         gnu: "i686-unknown-linux-gnu",
         machine: 3,
+        loader: "/lib/ld-linux.so.2",
     },
     Row {
         platform: "linux/riscv64",
         musl: Some("riscv64gc-unknown-linux-musl"),
         gnu: "riscv64gc-unknown-linux-gnu",
         machine: 243,
+        loader: "/lib/ld-linux-riscv64-lp64d.so.1",
     },
     Row {
         platform: "linux/ppc64le",
         musl: Some("powerpc64le-unknown-linux-musl"),
         gnu: "powerpc64le-unknown-linux-gnu",
         machine: 21,
+        loader: "/lib64/ld64.so.2",
     },
     Row {
         platform: "linux/s390x",
         musl: None,
         gnu: "s390x-unknown-linux-gnu",
         machine: 22,
+        loader: "/lib/ld64.so.1",
     },
 ];
 
@@ -95,6 +104,11 @@ impl Platform {
     /// The `e_machine` that an ELF file for this platform must carry.
     pub(crate) fn machine(&self) -> Option<u16> {
         Some(self.row()?.machine)
+    }
+
+    /// Where glibc's dynamic loader lies on every distribution for this platform.
+    pub(crate) fn loader(&self) -> Option<&'static str> {
+        Some(self.row()?.loader)
     }
 
     /// Every platform that rbuild can compile for, for messages.

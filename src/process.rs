@@ -11,7 +11,7 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{BufRead, BufReader};
+use std::io::{self, BufRead, BufReader};
 use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
@@ -21,6 +21,7 @@ use std::sync::Mutex;
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::fault::Fault;
 use crate::interrupt;
 
 /// The process groups that run now.
@@ -100,6 +101,8 @@ impl Call {
         command
             .args(&self.arguments)
             .current_dir(&self.directory)
+            // A background process group that asks at the terminal is stopped by it, and we would wait for ever.
+            .env("GIT_TERMINAL_PROMPT", "0")
             .envs(self.variables.iter().cloned());
         command
             .stdin(Stdio::null())
@@ -108,6 +111,7 @@ impl Call {
             .process_group(0);
         match command.spawn() {
             Ok(child) => Ok(child),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.not_found().into()),
             Err(error) => bail!(
                 "cannot start `{}` in {}: {error}",
                 self.program.display(),
@@ -117,9 +121,26 @@ impl Call {
     }
 }
 
+impl Call {
+    /// The program or the directory, whichever is not there.
+    fn not_found(&self) -> Fault {
+        let program = self.program.display();
+        if !self.directory.is_dir() {
+            return Fault::refused(format!(
+                "there is no directory {} to run `{program}` in",
+                self.directory.display()
+            ));
+        }
+        Fault::refused(format!("there is no program `{program}`"))
+            .because("it was looked for on PATH")
+            .hint("install a toolchain with rustup, or name the programs in `CARGO` and `RUSTC`")
+    }
+}
+
 /// As it could be typed in a shell; for messages and `--dry-run`.
 impl fmt::Display for Call {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "cd {} && ", quoted(self.directory.as_os_str()))?;
         for (name, value) in &self.variables {
             write!(out, "{}={} ", name.display(), quoted(value))?;
         }
@@ -130,14 +151,22 @@ impl fmt::Display for Call {
     }
 }
 
+/// One word of a shell; control characters, as in CARGO_ENCODED_RUSTFLAGS, take the form that bash, zsh and ksh read.
 fn quoted(text: &OsStr) -> String {
-    let text = text.to_string_lossy().replace('\u{1f}', " ");
+    let text = text.to_string_lossy();
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,@%+".contains(c);
     if !text.is_empty() && text.chars().all(plain) {
-        text
-    } else {
-        format!("'{}'", text.replace('\'', "'\\''"))
+        return text.into_owned();
     }
+    if !text.contains(char::is_control) {
+        return format!("'{}'", text.replace('\'', "'\\''"));
+    }
+    let escaped = |c: char| match c {
+        '\'' | '\\' => format!("\\{c}"),
+        c if c.is_control() => format!("\\x{:02x}", u32::from(c)),
+        c => c.to_string(),
+    };
+    format!("$'{}'", text.chars().map(escaped).collect::<String>())
 }
 
 /// A running process group; forgotten, and ended if it still runs, when dropped.
@@ -192,7 +221,9 @@ mod tests {
         let call = Call::new("cargo", Path::new("/"))
             .env("A", "b c")
             .args(["build", "it's"]);
-        assert_eq!(call.to_string(), "A='b c' cargo build 'it'\\''s'");
+        assert_eq!(call.to_string(), "cd / && A='b c' cargo build 'it'\\''s'");
+        let flags = Call::new("cargo", Path::new("/")).env("F", "-C\u{1f}it's");
+        assert_eq!(flags.to_string(), "cd / && F=$'-C\\x1fit\\'s' cargo");
     }
 
     #[test]
@@ -228,7 +259,7 @@ mod tests {
             .expect_err("absent")
             .to_string();
         assert!(
-            error.starts_with("cannot start `no-such-program` in /"),
+            error.starts_with("there is no program `no-such-program`"),
             "{error}"
         );
     }

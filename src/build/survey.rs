@@ -181,7 +181,9 @@ fn job(
 ) -> Result<Job> {
     let features = wanted.features(request);
     let mut env = wanted.env(config).to_vec();
-    let toolchain = area.toolchain.with_variables(&env)?;
+    let toolchain = area
+        .toolchain
+        .for_build(&env, &wanted.flags(request, config))?;
     env.extend(quieter(request.progress));
     let link = |platform| link((platform, wanted), &toolchain, (&features, tools));
     Ok(Job {

@@ -30,8 +30,8 @@ struct Header {
     interpreter: Option<String>,
 }
 
-/// Holds `binary` against the platform that it was linked for. The answer is its dynamic loader, if it needs one.
-pub(crate) fn check(binary: &Binary, link: &Link) -> Result<Option<String>> {
+/// Holds `binary` against the platform that it was linked for: the machine, and the dynamic loader if it needs one.
+pub(crate) fn check(binary: &Binary, link: &Link) -> Result<()> {
     let header = read(binary)
         .with_context(|| format!("cannot read {} as a linux program", binary.file.display()))?;
     let platform = &link.platform;
@@ -40,7 +40,10 @@ pub(crate) fn check(binary: &Binary, link: &Link) -> Result<Option<String>> {
     }
     match header.interpreter {
         Some(loader) if link.is_static => Err(not_static(binary, &loader).into()),
-        interpreter => Ok(interpreter),
+        Some(loader) if Some(loader.as_str()) != platform.loader() => {
+            Err(strange_loader(binary, platform, &loader).into())
+        }
+        _ => Ok(()),
     }
 }
 
@@ -98,6 +101,18 @@ fn name(machine: u16, is_64: bool) -> &'static str {
         (243, true) => "riscv64",
         _ => "a machine that rbuild does not know",
     }
+}
+
+/// Linked on a machine that keeps its loader elsewhere, as Nix does, or against musl.
+fn strange_loader(binary: &Binary, platform: &Platform, loader: &str) -> Fault {
+    let message = format!(
+        "`{}` needs the dynamic loader {loader}, which images for {platform} do not have",
+        binary.name
+    );
+    let usual = platform.loader().unwrap_or("another one");
+    Fault::refused(message)
+        .because(format!("their loader is {usual}"))
+        .hint("look for `-C link-arg` or a `linker` in .cargo/config.toml or RUSTFLAGS, or use `libc: musl`")
 }
 
 fn not_static(binary: &Binary, loader: &str) -> Fault {

@@ -103,7 +103,6 @@ pub(super) fn hosts(toolchain: &toolchain::Toolchain) -> Link {
         compiler: None,
         rustflags: Vec::new(),
         is_static: false,
-        note: None,
     }
 }
 

@@ -40,7 +40,6 @@ pub(crate) struct Link {
     /// The whole effective list, for `CARGO_ENCODED_RUSTFLAGS`.
     pub(crate) rustflags: Vec<String>,
     pub(crate) is_static: bool,
-    pub(crate) note: Option<String>,
 }
 
 impl Target {
@@ -140,7 +139,6 @@ pub(crate) fn link(
         compiler: compiler::choose(toolchain, target, needs)?,
         rustflags,
         is_static: target.is_static,
-        note: target.note.clone(),
     })
 }
 
@@ -154,7 +152,7 @@ fn names_linker(rustflags: &[String]) -> bool {
 /// rust-lld needs nothing but the toolchain, but cannot link gnu targets alone (`-lgcc_s`).
 fn linker(toolchain: &Toolchain, target: &Target) -> Result<Option<String>> {
     if target.is_musl() {
-        return Ok(toolchain.has_lld().then(|| "rust-lld".to_owned()));
+        return own_linker(toolchain, target);
     }
     if target.triple == toolchain.host {
         return Ok(None);
@@ -164,6 +162,25 @@ fn linker(toolchain: &Toolchain, target: &Target) -> Result<Option<String>> {
         Some(program) => Ok(Some(program.to_owned())),
         None => Err(no_linker(target, cross).into()),
     }
+}
+
+/// Without it rustc calls the machine's `cc`, which can link for this machine alone.
+fn own_linker(toolchain: &Toolchain, target: &Target) -> Result<Option<String>> {
+    if toolchain.has_lld() {
+        return Ok(Some("rust-lld".to_owned()));
+    }
+    let architecture = |triple: &str| triple.split('-').next().map(str::to_owned);
+    if architecture(target.triple) == architecture(&toolchain.host) {
+        return Ok(None);
+    }
+    let message = format!(
+        "cannot link {}: this toolchain has no rust-lld",
+        target.platform
+    );
+    Err(Fault::refused(message)
+        .because(format!("looked in {}", toolchain.sysroot.display()))
+        .hint("use a toolchain of rustup, or name a linker in .cargo/config.toml")
+        .into())
 }
 
 fn no_linker(target: &Target, cross: Option<&str>) -> Fault {

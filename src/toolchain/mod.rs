@@ -42,6 +42,8 @@ pub(crate) struct Toolchain {
     /// The triple that rustc itself runs on.
     pub(crate) host: String,
     pub(crate) cargo_home: PathBuf,
+    /// The compiler itself, without rustup's proxy.
+    rustc: PathBuf,
     directory: PathBuf,
     cargo: Cargo,
     environment: Environment,
@@ -57,10 +59,11 @@ pub(crate) fn probe(
 ) -> Result<Toolchain> {
     let (sysroot, host) = ask(rustc, directory)?;
     let cargo_home = cargo_home(directory, environment)?;
+    let rustc = own_rustc(&sysroot, rustc);
     let place = settings::Place {
         directory,
         cargo_home: &cargo_home,
-        rustc: &own_rustc(&sysroot, rustc),
+        rustc: &rustc,
         host: &host,
     };
     let settings = Settings::load(cargo, &place, environment)?;
@@ -68,6 +71,7 @@ pub(crate) fn probe(
         sysroot,
         host,
         cargo_home,
+        rustc,
         directory: directory.to_owned(),
         cargo: cargo.clone(),
         environment: environment.clone(),
@@ -144,9 +148,23 @@ fn cargo_home(directory: &Path, environment: &Environment) -> Result<PathBuf> {
 }
 
 impl Toolchain {
-    /// The same toolchain for a build with `variables` of its own, which may be rustflags, a linker or a C compiler. No process is started.
-    pub(crate) fn with_variables(&self, variables: &[(String, String)]) -> Result<Toolchain> {
+    /// The same toolchain for a build with variables of its own, which may be rustflags, a linker or a C compiler, and with cargo flags of its
+    /// own, of which those that guard Cargo.lock hold for questions to cargo too. No process is started.
+    pub(crate) fn for_build(
+        &self,
+        variables: &[(String, String)],
+        flags: &[String],
+    ) -> Result<Toolchain> {
         let mut other = self.clone();
+        let guards =
+            |flag: &&String| ["--locked", "--frozen", "--offline"].contains(&flag.as_str());
+        other
+            .cargo
+            .flags
+            .extend(flags.iter().filter(guards).cloned());
+        if variables.is_empty() {
+            return Ok(other);
+        }
         let added = variables
             .iter()
             .map(|(name, value)| (OsString::from(name), OsString::from(value)));
@@ -154,7 +172,7 @@ impl Toolchain {
         let place = settings::Place {
             directory: &self.directory,
             cargo_home: &self.cargo_home,
-            rustc: &own_rustc(&self.sysroot, OsStr::new("rustc")),
+            rustc: &self.rustc,
             host: &self.host,
         };
         other.settings = Settings::load(&self.cargo, &place, &other.environment)?;

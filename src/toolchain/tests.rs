@@ -59,6 +59,7 @@ impl Machine {
         Toolchain {
             sysroot: self.path("sysroot"),
             host: X86_GNU.to_owned(),
+            rustc: PathBuf::from("/no/rustc"),
             cargo_home: self.path("cargo"),
             settings: Settings::load(&cargo(), &place, &environment).expect("settings"),
             directory,
@@ -175,7 +176,12 @@ fn without_the_hosts_musl_target_glibc_is_linked_statically_and_the_note_says_wh
         link.rustflags.last().expect("flags"),
         "-Ctarget-feature=+crt-static"
     );
-    let note = link.note.expect("a note");
+    let target = target(
+        &toolchain,
+        &"linux/amd64".parse().expect("a platform"),
+        Libc::Auto,
+    );
+    let note = target.expect("a target").note.expect("a note");
     assert!(
         note.contains("the digest differs from a musl build"),
         "{note}"
@@ -214,10 +220,7 @@ fn musl_targets_are_linked_with_the_toolchains_own_linker() {
     for name in ["linux/amd64", "linux/arm64"] {
         let link = linked(&toolchain, name, Libc::Auto).expect("a link");
         assert_eq!(link.linker.as_deref(), Some("rust-lld"));
-        assert_eq!(
-            (link.is_static, link.compiler, link.note),
-            (true, None, None)
-        );
+        assert_eq!((link.is_static, link.compiler), (true, None));
         assert!(
             !link
                 .rustflags
@@ -528,7 +531,7 @@ fn variables_of_one_build_count_for_that_build_alone() {
     let toolchain = machine.toolchain(&[("RUSTFLAGS", "-Copt-level=1")]);
     let own = [("RUSTFLAGS", "-Copt-level=s"), ("TARGET_CC", "clang")];
     let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));
-    let changed = toolchain.with_variables(&own).expect("settings");
+    let changed = toolchain.for_build(&own, &[]).expect("settings");
     let last = |toolchain: &Toolchain| {
         linked(toolchain, "linux/amd64", Libc::Auto)
             .expect("a link")

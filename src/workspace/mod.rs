@@ -111,7 +111,6 @@ pub(crate) struct Package {
     pub(crate) license: Option<String>,
     pub(crate) repository: Option<String>,
     pub(crate) homepage: Option<String>,
-    pub(crate) documentation: Option<String>,
     pub(crate) binaries: Vec<Bin>,
     pub(crate) default_run: Option<String>,
     /// Each feature with what it switches on.
@@ -166,7 +165,6 @@ fn package(from: &cargo_metadata::Package) -> Result<Package> {
         license: from.license.clone(),
         repository: from.repository.clone(),
         homepage: from.homepage.clone(),
-        documentation: from.documentation.clone(),
         binaries: binaries.map(binary).collect::<Result<_>>()?,
         default_run: from.default_run.clone(),
         features: from.features.clone(),
