@@ -31,12 +31,11 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// Crates that one room alone may name.
-const DOORS: [(&str, &[&str]); 8] = [
+const DOORS: [(&str, &[&str]); 7] = [
     ("serde_yaml", &["config"]),
     ("cargo_metadata", &["workspace", "toolchain", "compile"]),
     ("cargo_config2", &["toolchain"]),
     ("object", &["compile"]),
-    ("oci_spec", &["reference"]),
     ("directories", &["cli"]),
     ("signal_hook", &["cli"]),
     ("clap", &["cli"]),

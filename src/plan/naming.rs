@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::fault::Fault;
 use crate::plan::request::{Naming, Style};
-use crate::reference::Reference;
+use crate::reference::{Reference, is_tag};
 
 /// Where images live that no repository was named for.
 const NOWHERE: &str = "rbuild.local";
@@ -84,14 +84,6 @@ pub(crate) fn tags(naming: &Naming) -> Result<Vec<String>> {
     } else {
         tags
     })
-}
-
-/// OCI distribution-spec, "Pulling manifests": `[a-zA-Z0-9_][a-zA-Z0-9._-]{0,127}`.
-fn is_tag(tag: &str) -> bool {
-    let plain = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    (1..=128).contains(&tag.len())
-        && tag.starts_with(plain)
-        && tag.chars().all(|c| plain(c) || c == '.' || c == '-')
 }
 
 #[cfg(test)]
