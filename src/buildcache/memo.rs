@@ -29,6 +29,8 @@ use crate::store::Store;
 
 const BY_STAT: &str = "layer-by-stat";
 const BY_DIFF_ID: &str = "layer-by-diff-id";
+/// Lengths that contents had: what has another cannot have a known diff ID, and is not read to find that out.
+const LENGTH: &str = "layer-length";
 
 /// How much older than the note a file's times must be. Linux stamps files with its tick, which is 10 ms at its slowest (HZ=100):
 /// two of them.
@@ -47,6 +49,9 @@ pub(crate) fn recall(store: &Store, entries: &[Entry]) -> Result<Option<Layer>> 
     }
     // Without the note the next build reads the files again; this one has lost nothing.
     let _ = store.remember(BY_STAT, &stat.key, &json!({}));
+    if store.record(LENGTH, &stat.length_key()).is_none() {
+        return Ok(None);
+    }
     let key = diff_id_key(&layer::diff_id(entries)?);
     let found = store.record(BY_DIFF_ID, &key);
     let Some(layer) = found.and_then(|record| read(store, &record)) else {
@@ -59,6 +64,10 @@ pub(crate) fn recall(store: &Store, entries: &[Entry]) -> Result<Option<Layer>> 
 /// Remembers that `layer` was made of `entries`.
 pub(crate) fn remember(store: &Store, entries: &[Entry], layer: &Layer) -> Result<()> {
     store.remember(BY_DIFF_ID, &diff_id_key(&layer.diff_id), &write(layer))?;
+    let length_key = Stat::of(entries)?.length_key();
+    if store.record(LENGTH, &length_key).is_none() {
+        store.remember(LENGTH, &length_key, &json!({}))?;
+    }
     remember_stat(store, entries, layer)
 }
 
@@ -123,23 +132,34 @@ struct Stat {
     key: Digest,
     /// The times of all files, in nanoseconds since 1970.
     times: Vec<i64>,
+    /// The bytes of all files together.
+    length: u64,
 }
 
 impl Stat {
     fn of(entries: &[Entry]) -> Result<Stat> {
-        let mut times = Vec::new();
+        let mut stat = Stat {
+            key: Digest::of(&[]),
+            times: Vec::new(),
+            length: 0,
+        };
         let mut all = Vec::new();
         for entry in entries {
             all.push(json!({
                 "path": entry.path,
-                "content": look(&entry.content, &mut times)?,
+                "content": stat.look(&entry.content)?,
                 "mode": entry.mode,
                 "owner": [entry.owner.0, entry.owner.1],
             }));
         }
         let key = json!({"assembly": layer::ASSEMBLY, "entries": all});
-        let key = Digest::of(&json::canonical(&key));
-        Ok(Stat { key, times })
+        stat.key = Digest::of(&json::canonical(&key));
+        Ok(stat)
+    }
+
+    fn length_key(&self) -> Digest {
+        let key = json!({"assembly": layer::ASSEMBLY, "length": self.length});
+        Digest::of(&json::canonical(&key))
     }
 
     /// Whether everything had come to rest by then.
@@ -152,32 +172,33 @@ impl Stat {
             time.saturating_add(guard) < noted
         })
     }
-}
 
-/// One content for the key; the times of a file are added to `times`.
-fn look(content: &Content, times: &mut Vec<i64>) -> Result<Value> {
-    Ok(match content {
-        Content::Directory => json!("directory"),
-        Content::Bytes(bytes) => json!({"bytes": Digest::of(bytes).to_string()}),
-        Content::File(source) => look_at_file(source, times)?,
-    })
-}
+    /// One content for the key; what else is seen of a file is added to the rest.
+    fn look(&mut self, content: &Content) -> Result<Value> {
+        Ok(match content {
+            Content::Directory => json!("directory"),
+            Content::Bytes(bytes) => json!({"bytes": Digest::of(bytes).to_string()}),
+            Content::File(source) => self.look_at_file(source)?,
+        })
+    }
 
-fn look_at_file(source: &Path, times: &mut Vec<i64>) -> Result<Value> {
-    let seen = fs::symlink_metadata(source)
-        .with_context(|| format!("cannot read `{}`", source.display()))?;
-    let written = join(seen.mtime(), seen.mtime_nsec());
-    let changed = join(seen.ctime(), seen.ctime_nsec());
-    times.extend([written, changed]);
-    Ok(json!({
-        "file": format!("{source:?}"),
-        "device": seen.dev(),
-        "inode": seen.ino(),
-        "size": seen.size(),
-        "type_and_mode": seen.mode(),
-        "written": written,
-        "changed": changed,
-    }))
+    fn look_at_file(&mut self, source: &Path) -> Result<Value> {
+        let seen = fs::symlink_metadata(source)
+            .with_context(|| format!("cannot read `{}`", source.display()))?;
+        let written = join(seen.mtime(), seen.mtime_nsec());
+        let changed = join(seen.ctime(), seen.ctime_nsec());
+        self.times.extend([written, changed]);
+        self.length = self.length.saturating_add(seen.size());
+        Ok(json!({
+            "file": format!("{source:?}"),
+            "device": seen.dev(),
+            "inode": seen.ino(),
+            "size": seen.size(),
+            "type_and_mode": seen.mode(),
+            "written": written,
+            "changed": changed,
+        }))
+    }
 }
 
 /// Saturates for times that no file has, which then never count as old.

@@ -109,6 +109,20 @@ fn what_did_not_change_is_recalled_with_all_its_numbers() {
     assert!(same(&made, &again));
 }
 
+/// The memory by diff ID would know the layer: only one who did not ask it could miss it.
+#[test]
+fn a_length_that_no_layer_had_is_not_read_to_look_for_one() {
+    let bench = Bench::new();
+    bench.build();
+    bench.forget(BY_STAT);
+    bench.forget(LENGTH);
+    let found = recall(&bench.store, &bench.entries()).expect("recall");
+    assert_eq!(found, None);
+    bench.build();
+    bench.forget(BY_STAT);
+    assert!(bench.build().reused, "by its length and then its diff ID");
+}
+
 /// The memory by stat is made to name a layer of another content: only one who reads the file could notice.
 #[test]
 fn a_file_that_did_not_change_is_not_read() {
@@ -260,6 +274,7 @@ fn the_guard_is_two_ticks_or_two_seconds_where_only_seconds_are_counted() {
     let stat = |times: &[i64]| Stat {
         key: Digest::of(b""),
         times: times.to_vec(),
+        length: 0,
     };
     let second = 1_000_000_000;
     let fine = stat(&[5 * second + 1, 3 * second + 1]);
