@@ -109,11 +109,14 @@ fn area(
     let directory = directory.canonicalize()?;
     let cargo = cargo(request, tools);
     let rustc = variable(tools, "RUSTC").unwrap_or(OsStr::new("rustc"));
+    // rustc answers later than cargo, so it starts first, on this thread.
     let (workspace, toolchain) = std::thread::scope(|scope| {
-        let toolchain =
-            scope.spawn(|| toolchain::probe(rustc, &cargo, &directory, tools.environment));
-        let workspace = workspace::read(&cargo, &directory);
-        (workspace, toolchain.join().expect("a probe does not panic"))
+        let workspace = scope.spawn(|| workspace::read(&cargo, &directory));
+        let toolchain = toolchain::probe(rustc, &cargo, &directory, tools.environment);
+        (
+            workspace.join().expect("a reader does not panic"),
+            toolchain,
+        )
     });
     let (workspace, toolchain) = (workspace?, toolchain?);
     let manifest = cargo.manifest.as_deref().and_then(Path::parent);
