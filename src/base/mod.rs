@@ -62,20 +62,21 @@ pub(crate) enum Source {
 }
 
 impl BaseImage {
-    /// The layers whose bytes are not on this machine.
-    pub(crate) fn absent(&self) -> Vec<&Descriptor> {
-        match &self.source {
-            Source::Builtin => Vec::new(),
-            Source::Store(store) => self
-                .layers
-                .iter()
-                .filter(|layer| !store.holds(layer))
-                .collect(),
+    /// The layers whose bytes are not on this machine. One that is here in another length or as another kind of file is an error.
+    pub(crate) fn absent(&self) -> Result<Vec<Descriptor>> {
+        let Source::Store(store) = &self.source else {
+            return Ok(Vec::new());
+        };
+        let mut absent = Vec::new();
+        for layer in &self.layers {
+            if store.blob(layer)?.is_none() {
+                absent.push(layer.bare());
+            }
         }
+        Ok(absent)
     }
 
-    /// The directory of the layout that it was read from.
-    pub(crate) fn place(&self) -> Option<&Path> {
+    fn place(&self) -> Option<&Path> {
         match &self.source {
             Source::Builtin => None,
             Source::Store(store) => Some(store.root()),
@@ -84,6 +85,21 @@ impl BaseImage {
 }
 
 impl Base {
+    /// How the layers come to where the rest of the base is. The digest is named, because a tag may mean another image by now.
+    pub(crate) fn way_to_layers(&self) -> Option<String> {
+        let image = self.images.first()?;
+        let (digest, place) = (self.index.or(image.digest)?, image.place()?.display());
+        Some(match &self.name {
+            Name::Reference(reference) => {
+                format!(
+                    "run `crane pull --format oci {}@{digest} {place}` once while online",
+                    reference.name()
+                )
+            }
+            _ => format!("copy the image to {place} again, whole, with the tool that wrote it"),
+        })
+    }
+
     /// The name that `org.opencontainers.image.base.name` may carry: one that others can pull.
     pub(crate) fn published_name(&self) -> Option<String> {
         let Name::Reference(reference) = &self.name else {

@@ -1,11 +1,12 @@
 //! The layers of an image: assets, kodata, the binary; each taken from memory when nothing changed.
 
-use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
 
 use crate::buildcache::memo;
 use crate::compile::Binary;
+use crate::config::Asset;
 use crate::image::Told;
 use crate::layer;
 use crate::layer::Entry;
@@ -15,26 +16,40 @@ use crate::plan::{ImagePlan, KODATA};
 use crate::platform::Platform;
 use crate::store::Store;
 
+/// The entries of one layer, with the sentence that the history tells of it.
+type Tree = (Vec<Entry>, String);
+
 /// The layers that all platforms share, in the order of the configuration, kodata last.
 pub(crate) fn shared(plan: &ImagePlan, store: &Store) -> Result<Vec<Told>> {
-    let mut layers = Vec::new();
-    for asset in &plan.assets {
+    let trees = trees(plan)?.into_iter();
+    trees
+        .map(|(entries, comment)| told(store, &entries, comment))
+        .collect()
+}
+
+/// Reads what assets and kodata hold, so that a tree that cannot be taken is refused before anything is compiled.
+pub(crate) fn look(plan: &ImagePlan) -> Result<()> {
+    trees(plan).map(drop)
+}
+
+fn trees(plan: &ImagePlan) -> Result<Vec<Tree>> {
+    let asset = |asset: &Asset| -> Result<Tree> {
         let style = Style {
             mode: asset.mode,
             owner: asset.owner,
         };
-        let entries = tree::entries(&plan.root, &asset.from, &asset.to, &style)?;
-        layers.push(told(store, &entries, format!("assets at {}", asset.to))?);
-    }
-    if let Some(kodata) = &plan.kodata {
-        let entries = tree::entries(&plan.root, kodata, KODATA, &Style::default())?;
-        layers.push(told(
-            store,
-            &entries,
-            format!("kodata contents, at {KODATA}"),
-        )?);
-    }
-    Ok(layers)
+        let entries = tree::entries(&plan.asset_root, &asset.from, &asset.to, &style)?;
+        Ok((entries, format!("assets at {}", asset.to)))
+    };
+    let kodata = |kodata: &PathBuf| -> Result<Tree> {
+        let entries = tree::entries(&plan.kodata_root, kodata, KODATA, &Style::default())?;
+        Ok((entries, format!("kodata contents, at {KODATA}")))
+    };
+    plan.assets
+        .iter()
+        .map(asset)
+        .chain(plan.kodata.iter().map(kodata))
+        .collect()
 }
 
 /// The layer with the binary of one platform.
@@ -69,25 +84,7 @@ fn told(store: &Store, entries: &[Entry], comment: String) -> Result<Told> {
 
 fn written(store: &Store, entries: &[Entry]) -> Result<layer::Layer> {
     let layer = layer::write(store, entries)?;
-    memo::remember(store, entries, &layer)?;
+    // A memory that cannot be written costs the next build some time and nothing else.
+    let _ = memo::remember(store, entries, &layer);
     Ok(layer)
-}
-
-/// Reads what the assets and kodata of a plan hold, so that a tree that cannot be taken is refused before anything is compiled.
-pub(crate) fn look(plan: &ImagePlan) -> Result<()> {
-    for asset in &plan.assets {
-        tree::entries(
-            &plan.root,
-            &asset.from,
-            &asset.to,
-            &Style {
-                mode: asset.mode,
-                owner: asset.owner,
-            },
-        )?;
-    }
-    let kodata = plan.kodata.as_deref().map(Path::new);
-    kodata.map_or(Ok(()), |kodata| {
-        tree::entries(&plan.root, kodata, KODATA, &Style::default()).map(drop)
-    })
 }

@@ -2,6 +2,7 @@
 //!
 //! The only room that calls stages. It decides nothing: what to do is the plan's word.
 
+mod areas;
 mod layers;
 mod summary;
 mod survey;
@@ -26,8 +27,9 @@ use crate::publish;
 use crate::publish::{Finished, Shelves};
 use crate::store::Store;
 
+pub(crate) use areas::is_path;
 pub(crate) use summary::{Built, Laps};
-pub(crate) use survey::{is_path, plan};
+pub(crate) use survey::plan;
 
 /// `$KOCACHE/build` is kept below this many bytes, oldest first.
 const BUILD_STORE_LIMIT: u64 = 10 << 30;

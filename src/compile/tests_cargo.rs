@@ -57,8 +57,13 @@ impl Clone {
             ..Selection::default()
         };
         let workspace = workspace::read(&cargo, &directory).expect("a workspace");
-        let selected =
-            workspace::select(&workspace, &selection, &Notes::recorded()).expect("binaries");
+        let selected = workspace::select(
+            &workspace,
+            &selection,
+            &|_, _| Features::default(),
+            &Notes::recorded(),
+        )
+        .expect("binaries");
         let wanted = selected
             .iter()
             .map(|one| Wanted::new(&workspace.packages[one.package], &one.binary));

@@ -139,7 +139,19 @@ pub(crate) fn load(file: &Path) -> Result<Config> {
             None => format!("{name}: "),
         })
     })?;
-    Ok(convert::config(file, node))
+    Ok(placed(convert::config(&real(file), node)))
+}
+
+/// Directories as cargo names them, without links and `..`, so that packages can be found in them.
+fn placed(mut config: Config) -> Config {
+    for build in &mut config.builds {
+        build.dir = real(&build.dir);
+    }
+    config
+}
+
+fn real(path: &Path) -> PathBuf {
+    path.canonicalize().unwrap_or_else(|_| path.to_owned())
 }
 
 /// The bytes of a regular file, cut off shortly after the largest size that is accepted. Never waits on a pipe.

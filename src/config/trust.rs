@@ -1,8 +1,8 @@
 //! What configuration may never do: reach beyond the trust that cargo itself asks for.
 //!
 //! Building a project runs its build scripts, so its `.builder.yaml` may steer the build; it may not choose the programs that
-//! rbuild starts before or beside it, nor break what rbuild sets for cargo. Whoever puts a child's environment or flags
-//! together asks here once more, after all merging, so that no channel is forgotten (ko had to mend that twice).
+//! rbuild starts before or beside it, nor break what rbuild sets for cargo. Every list of variables and flags of the file passes
+//! through here when it is read (ko filtered one list and had to mend that twice).
 
 use anyhow::Result;
 
@@ -95,11 +95,6 @@ const DENIED_FLAGS: [(&str, &str); 6] = [
 /// The short options of `cargo build` that take the rest of their token as a value.
 const SHORT_WITH_VALUE: &str = "jpF";
 
-/// Refuses a token that configuration may not hand to cargo; `channel` says where it was written, such as `builds[0].flags`.
-pub(crate) fn flag(token: &str, channel: &str) -> Result<()> {
-    check_flag(token).map_err(|objection| objection.at(channel).fault("").into())
-}
-
 /// Refuses a variable that configuration may not set for a child. The value is never repeated.
 pub(super) fn check_variable(name: &str, value: &str) -> Result<(), Objection> {
     if name.is_empty() || name.contains('=') || name.contains(char::is_whitespace) {
@@ -121,6 +116,7 @@ pub(super) fn check_variable(name: &str, value: &str) -> Result<(), Objection> {
     }
 }
 
+/// Refuses a token that configuration may not hand to cargo.
 pub(super) fn check_flag(token: &str) -> Result<(), Objection> {
     if token.is_empty() {
         return Err(Objection::new("a flag is empty"));

@@ -1,8 +1,9 @@
 //! Everything decided, nothing done. Every refusal of a build happens here.
 //!
 //! `plan` is pure: the same request, configuration, workspaces, bases and links give the same plan or the same refusal.
-//! It reads no file, asks no clock and starts nothing.
+//! It reads no file, asks no clock and starts nothing: what must be looked at is [`Known`].
 
+pub(crate) mod asked;
 mod naming;
 pub(crate) mod request;
 mod settings;
@@ -11,19 +12,21 @@ pub(crate) mod wanted;
 
 use std::collections::BTreeMap;
 use std::collections::BTreeSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 
 use crate::base::Base;
 use crate::base::name::Name;
 use crate::compile::Job;
-use crate::config::{Asset, Config};
+use crate::config::Asset;
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
 use crate::image::Settings;
+use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::plan::wanted::Wanted;
+use crate::platform::Platform;
 use crate::publish::Target;
 
 pub(crate) use settings::KODATA;
@@ -49,49 +52,53 @@ pub(crate) struct ImagePlan {
     pub(crate) tags: Vec<String>,
     pub(crate) base: Base,
     pub(crate) settings: Settings,
-    /// The project's root: links in assets may not leave it.
-    pub(crate) root: PathBuf,
+    /// Where the configuration lies: links in assets may not leave it.
+    pub(crate) asset_root: PathBuf,
     pub(crate) assets: Vec<Asset>,
+    /// The workspace: links in kodata may not leave it.
+    pub(crate) kodata_root: PathBuf,
     /// `kodata/` beside the package's Cargo.toml, if it is there.
     pub(crate) kodata: Option<PathBuf>,
 }
 
-/// What is known before anything is decided.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Known<'a> {
-    pub(crate) bases: &'a BTreeMap<(Name, Vec<crate::platform::Platform>), Base>,
-    /// The `kodata/` directories that exist, by package directory.
-    pub(crate) kodata: &'a BTreeSet<PathBuf>,
+/// What was found out before anything is decided.
+#[derive(Clone, Debug)]
+pub(crate) struct Known {
+    pub(crate) jobs: Vec<Job>,
+    pub(crate) bases: BTreeMap<BaseKey, Base>,
+    /// Layers of these bases whose bytes are not on this machine; looked for only if an output needs them.
+    pub(crate) absent: BTreeMap<BaseKey, Vec<Descriptor>>,
+    /// The `kodata/` directories that exist.
+    pub(crate) kodata: BTreeSet<PathBuf>,
 }
+
+/// A base for a list of platforms.
+pub(crate) type BaseKey = (Name, Vec<Platform>);
 
 /// What a build that would push is told until there is a way to push.
 pub(crate) fn refuse_push(request: &Request) -> Result<()> {
     if !request.push {
         return Ok(());
     }
-    Err(Fault::refused("cannot push: publishing to registries comes with the next version")
-        .hint("add `--push=false`; with `--oci-archive FILE` or `--oci-layout-path DIR` the image is written there")
-        .into())
+    Err(
+        Fault::refused("cannot push: publishing to registries comes with the next version")
+            .hint("add `--push=false`; with `--oci-archive FILE` or `--oci-layout-path DIR` the image is written there")
+            .into(),
+    )
 }
 
 /// Decides what to do, or refuses.
-pub(crate) fn plan(
-    request: &Request,
-    config: &Config,
-    wanted: &[Wanted<'_>],
-    (jobs, known): (Vec<Job>, Known<'_>),
-) -> Result<Plan> {
+pub(crate) fn plan(asked: Asked<'_>, wanted: &[Wanted<'_>], known: Known) -> Result<Plan> {
+    let request = asked.request;
     refuse_push(request)?;
-    let images: Vec<ImagePlan> = wanted
-        .iter()
-        .map(|one| image(one, request, config, known))
-        .collect::<Result<_>>()?;
+    let images = wanted.iter().map(|one| image(one, asked, &known));
+    let images: Vec<ImagePlan> = images.collect::<Result<_>>()?;
     refuse_equal_names(&images)?;
     refuse_wide_tarball(&request.targets, &images)?;
-    refuse_absent_layers(&request.targets, &images)?;
-    refuse_dynamic_on_static(&jobs, &images)?;
+    refuse_absent_layers(&request.targets, &known)?;
+    refuse_dynamic_on_static(&known.jobs, &images)?;
     Ok(Plan {
-        jobs,
+        jobs: known.jobs,
         images,
         targets: request.targets.clone(),
         references_file: request.references_file.clone(),
@@ -99,43 +106,30 @@ pub(crate) fn plan(
     })
 }
 
-fn image(
-    wanted: &Wanted<'_>,
-    request: &Request,
-    config: &Config,
-    known: Known<'_>,
-) -> Result<ImagePlan> {
-    let within = wanted
-        .package
-        .directory
-        .strip_prefix(&wanted.workspace.root)
-        .unwrap_or(&wanted.package.directory);
+fn image(wanted: &Wanted<'_>, asked: Asked<'_>, known: &Known) -> Result<ImagePlan> {
+    let candidate = wanted.candidate;
     let configured = wanted.build.and_then(|build| build.image.name.as_deref());
-    let kodata = known
-        .kodata
-        .contains(&wanted.package.directory)
-        .then(|| wanted.package.directory.join("kodata"));
+    let kodata = candidate.package.directory.join("kodata");
+    let kodata = known.kodata.contains(&kodata).then_some(kodata);
     let base = &known.bases[&(wanted.base.clone(), wanted.platforms.clone())];
+    let naming = &asked.request.naming;
     Ok(ImagePlan {
-        package: wanted.package.id.clone(),
-        binary: wanted.binary.clone(),
+        package: candidate.package.id.clone(),
+        binary: candidate.binary.to_owned(),
         name: naming::name(
-            &request.naming,
-            configured.unwrap_or(&wanted.binary),
-            within,
+            naming,
+            configured.unwrap_or(candidate.binary),
+            &candidate.within(),
         )?,
-        tags: naming::tags(&request.naming)?,
+        tags: naming::tags(naming)?,
         base: base.clone(),
-        settings: settings::settings(wanted, request, kodata.is_some()),
-        root: config
-            .file
-            .as_ref()
-            .and_then(|file| file.parent())
-            .map_or_else(|| wanted.workspace.root.clone(), PathBuf::from),
+        settings: settings::settings(wanted, asked.request, kodata.is_some()),
+        asset_root: asked.directory().to_owned(),
         assets: wanted
             .build
             .map(|build| build.assets.clone())
             .unwrap_or_default(),
+        kodata_root: candidate.workspace.root.clone(),
         kodata,
     })
 }
@@ -179,24 +173,16 @@ fn refuse_wide_tarball(targets: &[Target], images: &[ImagePlan]) -> Result<()> {
         .into())
 }
 
-/// Outputs on disk need the bytes of the base's layers; what is not here is named before anything is compiled.
-fn refuse_absent_layers(targets: &[Target], images: &[ImagePlan]) -> Result<()> {
-    if targets.is_empty() {
+/// Outputs on disk need the bytes of the bases' layers; what is not here is named before anything is compiled.
+fn refuse_absent_layers(targets: &[Target], known: &Known) -> Result<()> {
+    let absent = known.absent.iter().filter(|(_, layers)| !layers.is_empty());
+    let absent: Vec<(&Base, &Vec<Descriptor>)> = absent
+        .map(|(key, layers)| (&known.bases[key], layers))
+        .collect();
+    if targets.is_empty() || absent.is_empty() {
         return Ok(());
     }
-    for image in images {
-        let absent: BTreeMap<Digest, &Descriptor> = image
-            .base
-            .images
-            .iter()
-            .flat_map(|base| base.absent())
-            .map(|layer| (layer.digest, layer))
-            .collect();
-        if !absent.is_empty() {
-            return Err(absent_layers(image, absent.values().copied()).into());
-        }
-    }
-    Ok(())
+    Err(absent_layers(&absent).into())
 }
 
 /// A program that needs a dynamic loader cannot start on a base that has none.
@@ -229,39 +215,26 @@ fn refuse_dynamic_on_static(jobs: &[Job], images: &[ImagePlan]) -> Result<()> {
     Ok(())
 }
 
-fn absent_layers<'a>(
-    image: &ImagePlan,
-    absent: impl Iterator<Item = &'a Descriptor> + Clone,
-) -> Fault {
-    let count = absent.clone().count();
-    let total: u64 = absent.clone().map(|layer| layer.size).sum();
+fn absent_layers(absent: &[(&Base, &Vec<Descriptor>)]) -> Fault {
+    let layers = absent.iter().flat_map(|(_, layers)| layers.iter());
+    let layers: BTreeMap<Digest, &Descriptor> = layers.map(|layer| (layer.digest, layer)).collect();
+    let total: u64 = layers.values().map(|layer| layer.size).sum();
+    let names: BTreeSet<String> = absent
+        .iter()
+        .map(|(base, _)| format!("`{}`", base.name))
+        .collect();
+    let names = names.into_iter().collect::<Vec<_>>().join(", ");
     let message = format!(
-        "the output needs {count} layers of the base image `{}` that are not here, {total} bytes",
-        image.base.name
+        "the output needs layers of the base image {names} that are not here: {}, {total} bytes",
+        layers.len()
     );
-    let fault = Fault::new(Kind::Offline, message);
-    let place = image.base.images.iter().find_map(|base| base.place());
-    let fault = absent.fold(fault, |fault, layer| {
-        fault.because(format!("missing {} ({} bytes)", layer.digest, layer.size))
-    });
-    match place {
-        Some(place) => fault
-            .because(format!("looked in {}", place.display()))
-            .hint(whole_image(&image.base.name, place))
-            .hint("or drop the output and keep `--push=false` alone, which needs no layers"),
-        None => fault,
+    let mut fault = Fault::new(Kind::Offline, message);
+    for layer in layers.values() {
+        fault = fault.because(format!("missing {} ({} bytes)", layer.digest, layer.size));
     }
-}
-
-/// How the layers come to where the rest of the image is.
-fn whole_image(name: &Name, place: &Path) -> String {
-    match name {
-        Name::Reference(reference) => format!(
-            "run `crane pull --format oci {reference} {}` once while online",
-            place.display()
-        ),
-        _ => "copy the image to that layout again, whole, with the tool that wrote it".to_owned(),
-    }
+    let ways = absent.iter().filter_map(|(base, _)| base.way_to_layers());
+    let fault = ways.fold(fault, Fault::hint);
+    fault.hint("or drop the output and keep `--push=false` alone, which needs no layers")
 }
 
 #[cfg(test)]

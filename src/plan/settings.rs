@@ -28,7 +28,7 @@ pub(crate) fn settings(wanted: &Wanted<'_>, request: &Request, kodata: bool) -> 
     Settings {
         path: image
             .path
-            .unwrap_or_else(|| format!("/app/{}", wanted.binary)),
+            .unwrap_or_else(|| format!("/app/{}", wanted.candidate.binary)),
         args: image.args,
         env,
         user: request.user.clone().or(image.user),
@@ -44,9 +44,9 @@ pub(crate) fn settings(wanted: &Wanted<'_>, request: &Request, kodata: bool) -> 
 
 /// The labels that Cargo.toml gives (OCI image-spec, annotations.md).
 fn described(wanted: &Wanted<'_>) -> BTreeMap<String, String> {
-    let package = wanted.package;
+    let package = wanted.candidate.package;
     let fields = [
-        ("title", Some(wanted.binary.clone())),
+        ("title", Some(wanted.candidate.binary.to_owned())),
         ("description", package.description.clone()),
         ("version", Some(package.version.clone())),
         ("licenses", package.license.clone()),

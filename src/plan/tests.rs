@@ -4,7 +4,8 @@ use std::path::Path;
 
 use super::*;
 use crate::base::{self, Shelf};
-use crate::config::{Build, ImageSettings};
+use crate::config::{Build, Config, ImageSettings};
+use crate::plan::asked::Candidate;
 use crate::plan::request::{Naming, Style};
 use crate::plan::wanted::wanted;
 use crate::platform::Platform;
@@ -60,15 +61,20 @@ fn planned(
     test: &TestStore,
     request: &Request,
     config: &Config,
-    chosen: &[(usize, &str)],
+    chosen: &[(usize, &'static str)],
 ) -> Result<Plan> {
     let workspace = workspace();
+    let asked = Asked { request, config };
     let host = platform("linux/amd64");
-    let join = |(package, binary): &(usize, &str)| {
+    let join = |(package, binary): &(usize, &'static str)| {
+        let package = &workspace.packages[*package];
         wanted(
-            (&workspace, &workspace.packages[*package], binary),
-            request,
-            config,
+            Candidate {
+                workspace: &workspace,
+                package,
+                binary,
+            },
+            asked,
             &host,
         )
     };
@@ -79,24 +85,27 @@ fn planned(
         now: std::time::SystemTime::UNIX_EPOCH,
     };
     let mut bases = BTreeMap::new();
+    let mut absent = BTreeMap::new();
     for one in &all {
-        bases.insert(
-            (one.base.clone(), one.platforms.clone()),
-            base::resolve(&one.base, &one.platforms, shelf)?,
-        );
+        let key = (one.base.clone(), one.platforms.clone());
+        let base = base::resolve(&one.base, &one.platforms, shelf)?;
+        let layers = base
+            .images
+            .iter()
+            .flat_map(|image| image.absent().expect("sound"));
+        absent.insert(key.clone(), layers.collect());
+        bases.insert(key, base);
     }
-    let kodata = BTreeSet::from([PathBuf::from("/w/tool")]);
+    let kodata = BTreeSet::from([PathBuf::from("/w/tool/kodata")]);
     plan(
-        request,
-        config,
+        asked,
         &all,
-        (
-            Vec::new(),
-            Known {
-                bases: &bases,
-                kodata: &kodata,
-            },
-        ),
+        Known {
+            jobs: Vec::new(),
+            bases,
+            absent,
+            kodata,
+        },
     )
 }
 
@@ -261,20 +270,77 @@ fn a_flag_stands_over_an_override_over_the_environment_over_the_default() {
 }
 
 #[test]
-fn an_override_that_means_no_binary_is_noticed() {
+fn what_the_configuration_says_of_binaries_that_are_not_there_is_noticed() {
     let names = ["web", "web/admin", "nobody", "web/nobody"];
     let base_image_overrides = names
         .iter()
         .map(|name| ((*name).to_owned(), "scratch".to_owned()))
         .collect();
+    let builds = vec![
+        build("/w", Some("web"), None),
+        build("/w", Some("wbe"), None),
+    ];
     let config = Config {
         base_image_overrides,
+        builds,
         ..Config::default()
     };
+    let asked = Asked {
+        request: &request(),
+        config: &config,
+    };
     assert_eq!(
-        wanted::idle_overrides(&config, &request(), &[workspace()]),
-        ["nobody", "web/nobody"]
+        asked.idle(&[&workspace()]),
+        [
+            "`nobody` in baseImageOverrides names no binary here",
+            "`web/nobody` in baseImageOverrides names no binary here",
+            "`builds[1]` in builds fits no binary here"
+        ]
     );
+}
+
+#[test]
+fn the_override_that_says_most_is_the_binarys_own() {
+    let test = testing::store();
+    let of = |keys: &[(&str, &str)]| {
+        let pair = |(key, base): &(&str, &str)| ((*key).to_owned(), (*base).to_owned());
+        let config = Config {
+            base_image_overrides: keys.iter().map(pair).collect(),
+            ..Config::default()
+        };
+        planned(&test, &request(), &config, &[(0, "admin")])
+            .expect("a plan")
+            .images
+            .remove(0)
+            .base
+            .name
+    };
+    assert_eq!(
+        of(&[("web", "builtin:static"), ("web/admin", "scratch")]),
+        Name::Scratch
+    );
+    assert_eq!(
+        of(&[("web/admin", "scratch"), ("web/web", "builtin:static")]),
+        Name::Scratch
+    );
+}
+
+#[test]
+fn features_of_a_build_are_added_to_those_that_were_typed() {
+    let config = Config {
+        builds: vec![Build {
+            features: vec!["tls".into()],
+            ..build("/w", None, Some("web"))
+        }],
+        ..Config::default()
+    };
+    let mut request = request();
+    request.cargo.selection.features.names = vec!["json".into()];
+    let asked = Asked {
+        request: &request,
+        config: &config,
+    };
+    assert_eq!(asked.features(config.builds.first()).names, ["json", "tls"]);
 }
 
 #[test]

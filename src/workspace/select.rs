@@ -35,6 +35,9 @@ pub(crate) struct Selection {
     pub(crate) features: Features,
 }
 
+/// The features that are on for a binary of a package.
+pub(crate) type FeaturesOf<'a> = &'a dyn Fn(&Package, &str) -> Features;
+
 /// One binary to build: the index of its package in [`Workspace::packages`], and its name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Selected {
@@ -43,16 +46,19 @@ pub(crate) struct Selected {
 }
 
 /// The binaries that `selection` means, in the workspace's order; at least one, no name twice.
+///
+/// `features` tells what is on for a binary: a configuration may add to what was typed.
 pub(crate) fn select(
     workspace: &Workspace,
     selection: &Selection,
+    features: FeaturesOf<'_>,
     notes: &Notes,
 ) -> Result<Vec<Selected>> {
     let packages = packages::meant(workspace, selection)?;
     check_names(workspace, &packages, &selection.binaries)?;
     let mut selected = Vec::new();
     for package in &packages {
-        for binary in binaries(&workspace.packages[*package], selection, notes)? {
+        for binary in binaries(&workspace.packages[*package], selection, features, notes)? {
             let package = *package;
             selected.push(Selected { package, binary });
         }
@@ -88,14 +94,20 @@ fn check_names(workspace: &Workspace, packages: &[usize], asked: &[String]) -> R
     .into())
 }
 
-fn binaries(package: &Package, selection: &Selection, notes: &Notes) -> Result<Vec<String>> {
+fn binaries(
+    package: &Package,
+    selection: &Selection,
+    features: FeaturesOf<'_>,
+    notes: &Notes,
+) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for bin in package
         .binaries
         .iter()
         .filter(|bin| wants(package, bin, selection))
     {
-        let missing = selection.features.missing(package, &bin.required_features);
+        let on = features(package, &bin.name);
+        let missing = on.missing(package, &bin.required_features);
         if missing.is_empty() {
             names.push(bin.name.clone());
         } else if selection.binaries.contains(&bin.name) {

@@ -57,14 +57,26 @@ fn at_root() -> Selection {
 }
 
 fn chosen(workspace: &Workspace, selection: &Selection) -> Vec<String> {
-    let selected = select(workspace, selection, &Notes::recorded()).expect("a selection");
+    let selected = select(
+        workspace,
+        selection,
+        &|_, _| selection.features.clone(),
+        &Notes::recorded(),
+    )
+    .expect("a selection");
     let name = |one: &Selected| format!("{}/{}", workspace.packages[one.package].name, one.binary);
     selected.iter().map(name).collect()
 }
 
 /// Message, reasons and hints in one text.
 fn refusal(workspace: &Workspace, selection: &Selection) -> String {
-    let error = select(workspace, selection, &Notes::recorded()).expect_err("a refusal");
+    let error = select(
+        workspace,
+        selection,
+        &|_, _| selection.features.clone(),
+        &Notes::recorded(),
+    )
+    .expect_err("a refusal");
     let fault = error.downcast_ref::<Fault>().expect("a fault");
     assert_eq!(fault.kind, Kind::Refused);
     let lines = [&[fault.to_string()], fault.reasons(), fault.hints()];
@@ -260,7 +272,8 @@ fn with_features() -> Workspace {
 fn a_binary_whose_features_are_off_is_left_out_with_a_note_or_refused_by_name() {
     let workspace = with_features();
     let notes = Notes::recorded();
-    let selected = select(&workspace, &at_root(), &notes).expect("the others");
+    let selected =
+        select(&workspace, &at_root(), &|_, _| at_root().features, &notes).expect("the others");
     assert_eq!(selected.len(), 2);
     assert_eq!(
         notes.all(),
@@ -434,7 +447,7 @@ fn every_call_carries_what_the_user_said_about_the_workspace() {
     let call = cargo.call("build", Path::new("/")).to_string();
     assert_eq!(
         call,
-        "cargo build --manifest-path sub/Cargo.toml --offline --locked --config a.b=1"
+        "cd / && cargo build --manifest-path sub/Cargo.toml --offline --locked --config a.b=1"
     );
     cargo.network = Network::unless(false);
     assert!(

@@ -188,12 +188,14 @@ fn v07_documents_that_contradict_themselves_end_with_5() {
 }
 
 #[test]
-fn v07_a_layer_that_is_not_there_in_its_size_ends_with_4_before_anything_is_compiled() {
-    for defect in ["missing", "trunc", "size"] {
-        let refused = build_on(defect)
-            .ends_with(4)
-            .says("that are not here")
-            .says("copy the image to that layout again, whole");
+fn v07_a_layer_that_is_not_there_ends_with_4_and_one_of_another_size_with_5_before_anything_is_compiled()
+ {
+    for (defect, code, sentence) in [
+        ("missing", 4, "again, whole"),
+        ("trunc", 5, "is not what its name says"),
+        ("size", 5, "is not what its name says"),
+    ] {
+        let refused = build_on(defect).ends_with(code).says(sentence);
         assert!(
             !refused.stderr().contains("Compiling"),
             "{}",

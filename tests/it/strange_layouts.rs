@@ -75,36 +75,36 @@ fn replace_by_fifo(path: &Path) {
 #[test]
 fn h08_a_blob_that_is_a_link_to_a_secret_is_not_followed() {
     let shadow = Path::new("/etc/shadow");
-    for (which, code) in [(0, 5), (1, 5), (2, 4)] {
+    for which in 0..3 {
         let victim = Victim::new();
         let path = [&victim.index, &victim.manifest, &victim.layer][which];
         replace_by_link(path, shadow);
-        victim.refused(code, path);
+        victim.refused(5, path);
     }
 }
 
 #[test]
 fn h08_a_blob_that_is_a_link_to_its_own_bytes_elsewhere_is_not_followed() {
-    for (which, code) in [(0, 5), (1, 5), (2, 4)] {
+    for which in 0..3 {
         let victim = Victim::new();
         let path = [&victim.index, &victim.manifest, &victim.layer][which];
         let elsewhere = victim.env.path("elsewhere");
         fs::copy(path, &elsewhere).expect("copied");
         replace_by_link(path, &elsewhere);
-        victim.refused(code, path);
+        victim.refused(5, path);
     }
 }
 
 #[test]
 fn h08_a_blob_that_is_a_pipe_or_a_directory_keeps_nobody_waiting() {
-    for (which, code) in [(0, 5), (1, 5), (2, 4)] {
+    for which in 0..3 {
         let victim = Victim::new();
         let path = [&victim.index, &victim.manifest, &victim.layer][which];
         replace_by_fifo(path);
-        victim.refused(code, path);
+        victim.refused(5, path);
         fs::remove_file(path).expect("there");
         fs::create_dir(path).expect("made");
-        victim.refused(code, path);
+        victim.refused(5, path);
     }
 }
 

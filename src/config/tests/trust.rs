@@ -12,6 +12,10 @@ fn variable(name: &str, value: &str, channel: &str) -> Result<()> {
     trust::check_variable(name, value).map_err(|objection| objection.at(channel).fault("").into())
 }
 
+fn flag(token: &str, channel: &str) -> Result<()> {
+    trust::check_flag(token).map_err(|objection| objection.at(channel).fault("").into())
+}
+
 fn variable_words(name: &str, channel: &str) -> String {
     let error = variable(name, "secret", channel).expect_err(name);
     words(&error, Path::new("/nowhere"))
@@ -88,7 +92,7 @@ fn h19_every_channel_of_the_file_refuses_the_same() {
 fn h19_a_refusal_names_the_channel_that_the_caller_names() {
     let channel = "defaultEnv in .builder.yaml";
     assert!(variable_words("PATH", channel).contains("`defaultEnv in .builder.yaml`: "));
-    let error = trust::flag("--config=x", "builds[0].flags").expect_err("denied");
+    let error = flag("--config=x", "builds[0].flags").expect_err("denied");
     assert!(error.to_string().starts_with("`builds[0].flags`: "));
 }
 
@@ -156,7 +160,7 @@ fn h19_flags_that_choose_programs_or_break_what_rbuild_sets_are_refused() {
         "a\0b",
         "a\u{a0}b",
     ] {
-        let error = trust::flag(token, "flags").expect_err(token);
+        let error = flag(token, "flags").expect_err(token);
         assert!(words(&error, Path::new("/nowhere")).starts_with("exit 2: `flags`: "));
     }
 }
@@ -179,6 +183,6 @@ fn ordinary_flags_and_values_of_flags_are_let_through() {
         "--no-default-features",
         "--timings",
     ] {
-        assert!(trust::flag(token, "flags").is_ok(), "{token}");
+        assert!(flag(token, "flags").is_ok(), "{token}");
     }
 }
