@@ -62,6 +62,11 @@ pub(crate) fn is_manifest(media_type: &str) -> bool {
     matches!(media_type, OCI_MANIFEST | DOCKER_MANIFEST)
 }
 
+/// Of an image; signatures and other artifacts have configs of other types.
+pub(crate) fn is_config(media_type: &str) -> bool {
+    matches!(media_type, OCI_CONFIG | DOCKER_CONFIG)
+}
+
 /// Docker's first manifest format, which has no digests of its content worth the name.
 pub(crate) fn is_schema1(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.docker.distribution.manifest.v1")
@@ -78,6 +83,7 @@ mod tests {
             assert_eq!(Family::of(family.manifest()), Some(family));
             assert!(is_index(family.index()) && !is_index(family.manifest()));
             assert!(is_manifest(family.manifest()) && !is_manifest(family.config()));
+            assert!(is_config(family.config()) && !is_config(family.layer()));
         }
         assert_eq!(Family::of(OCI_LAYER), None);
     }

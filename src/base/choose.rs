@@ -122,81 +122,125 @@ fn images(name: &Name, root: Pointer, platforms: &[Platform], store: &Store) -> 
         images: Vec::new(),
         index: None,
     };
-    let offers = match document {
+    let mut walk = Walk::new(store, root.digest);
+    match document {
         Document::Index(children) => {
             base.index = Some(root.digest);
-            let mut seen = BTreeSet::from([root.digest]);
-            offers(&children, store, (DEEPEST, &mut seen))?
+            walk.enter(&children, DEEPEST)?;
         }
-        Document::Manifest(manifest) => vec![Offer {
+        Document::Manifest(manifest) => walk.offers.push(Offer {
             platform: platform_of(&manifest, &root, store)?,
             pointer: root,
-        }],
-    };
+        }),
+    }
     for platform in platforms {
-        let offer = best(platform, &offers).ok_or_else(|| no_platform(platform, &offers))?;
+        let offer = walk.best(platform)?;
         base.images.push(image(platform, &offer.pointer, store)?);
     }
     Ok(base)
 }
 
-/// Every image below an index that can be told apart by platform; unknown entries and those that are not here are passed over,
-/// because an index may list images that nobody wants here.
-fn offers(
-    children: &[Descriptor],
-    store: &Store,
-    (depth, seen): (usize, &mut BTreeSet<Digest>),
-) -> Result<Vec<Offer>> {
-    let mut found = Vec::new();
-    for child in children {
-        let pointer = Pointer::of(child);
-        let unknown = child.rest.contains_key("platform") && pointer.platform.is_none();
-        if unknown || !seen.insert(child.digest) {
-            continue;
-        }
-        if media::is_index(&child.media_type) {
-            found.extend(nested(&pointer, store, (depth, seen))?);
-        } else if media::is_manifest(&child.media_type) {
-            found.extend(offered(pointer, store)?);
-        }
-    }
-    Ok(found)
+/// A walk from an index down to every image that can be told apart by platform. Unknown entries are passed over, because an
+/// index may list images that nobody wants here; damage is an error.
+struct Walk<'a> {
+    store: &'a Store,
+    seen: BTreeSet<Digest>,
+    offers: Vec<Offer>,
+    /// The first document that had to be opened and is not here: what would have fitted may lie behind it.
+    absent: Option<Fault>,
 }
 
-fn nested(
-    pointer: &Pointer,
-    store: &Store,
-    (depth, seen): (usize, &mut BTreeSet<Digest>),
-) -> Result<Vec<Offer>> {
-    if depth == 0 {
-        return Err(Fault::new(
-            Kind::Disk,
-            format!("its indexes nest deeper than {DEEPEST} levels"),
-        )
-        .into());
+impl<'a> Walk<'a> {
+    fn new(store: &'a Store, root: Digest) -> Walk<'a> {
+        Walk {
+            store,
+            seen: BTreeSet::from([root]),
+            offers: Vec::new(),
+            absent: None,
+        }
     }
-    let Some(bytes) = store.document(&pointer.digest, pointer.size)? else {
-        return Ok(Vec::new());
-    };
-    match document::read(&bytes, pointer.media_type.as_deref()).with_context(|| damaged(pointer))? {
-        Document::Index(children) => offers(&children, store, (depth - 1, seen)),
-        Document::Manifest(_) => Ok(Vec::new()),
-    }
-}
 
-/// A child manifest whose entry tells no platform must be opened for its config's.
-fn offered(pointer: Pointer, store: &Store) -> Result<Option<Offer>> {
-    if let Some(platform) = pointer.platform.clone() {
-        return Ok(Some(Offer { platform, pointer }));
+    /// Looks at the children of an index, below which `depth` more may lie.
+    fn enter(&mut self, children: &[Descriptor], depth: usize) -> Result<()> {
+        for child in children {
+            let pointer = Pointer::of(child);
+            let unknown = child.rest.contains_key("platform") && pointer.platform.is_none();
+            if unknown || !self.seen.insert(child.digest) {
+                continue;
+            }
+            if media::is_index(&child.media_type) {
+                self.nested(&pointer, depth)?;
+            } else if media::is_manifest(&child.media_type) {
+                self.offered(pointer)?;
+            }
+        }
+        Ok(())
     }
-    let Some(bytes) = store.document(&pointer.digest, pointer.size)? else {
-        return Ok(None);
-    };
-    match document::read(&bytes, pointer.media_type.as_deref()) {
-        Ok(Document::Manifest(manifest)) => Ok(platform_of(&manifest, &pointer, store)
-            .ok()
-            .map(|platform| Offer { platform, pointer })),
-        _ => Ok(None),
+
+    fn nested(&mut self, pointer: &Pointer, depth: usize) -> Result<()> {
+        let Some(depth) = depth.checked_sub(1) else {
+            let message = format!("its indexes nest deeper than {DEEPEST} levels");
+            return Err(Fault::new(Kind::Disk, message).into());
+        };
+        match self.open("index", pointer)? {
+            Some(Document::Index(children)) => self.enter(&children, depth),
+            _ => Ok(()),
+        }
+    }
+
+    /// A child manifest whose entry tells no platform must be opened for its config's.
+    fn offered(&mut self, pointer: Pointer) -> Result<()> {
+        let platform = match &pointer.platform {
+            Some(platform) => Some(platform.clone()),
+            None => self.platform_in(&pointer)?,
+        };
+        self.offers
+            .extend(platform.map(|platform| Offer { platform, pointer }));
+        Ok(())
+    }
+
+    /// The platform that the config of a manifest names; `None` for what is no image, a signature for instance.
+    fn platform_in(&mut self, pointer: &Pointer) -> Result<Option<Platform>> {
+        let Some(Document::Manifest(manifest)) = self.open("manifest", pointer)? else {
+            return Ok(None);
+        };
+        if !media::is_config(&manifest.config.media_type) {
+            return Ok(None);
+        }
+        let Some(config) = config_here(&manifest, self.store)? else {
+            self.miss("config", &Pointer::of(&manifest.config));
+            return Ok(None);
+        };
+        Ok(Platform::from_value(&config))
+    }
+
+    /// The document that a child points at; `None` if it is not here, which is remembered.
+    fn open(&mut self, what: &str, pointer: &Pointer) -> Result<Option<Document>> {
+        let Some(bytes) = self.store.document(&pointer.digest, pointer.size)? else {
+            self.miss(what, pointer);
+            return Ok(None);
+        };
+        let document = document::read(&bytes, pointer.media_type.as_deref());
+        document.map(Some).with_context(|| damaged(pointer))
+    }
+
+    fn miss(&mut self, what: &str, pointer: &Pointer) {
+        let store = self.store;
+        self.absent
+            .get_or_insert_with(|| absent::blob(what, &pointer.digest, pointer.size, store));
+    }
+
+    /// The same platform to the letter, else the first that will do. None at all is a refusal only if all of the index was seen.
+    fn best(&self, wanted: &Platform) -> Result<&Offer, Fault> {
+        let exact = self.offers.iter().find(|offer| offer.platform == *wanted);
+        let fits = |offer: &&Offer| wanted.accepts(&offer.platform);
+        let found = exact.or_else(|| self.offers.iter().find(fits));
+        found.ok_or_else(|| match &self.absent {
+            Some(absent) => absent
+                .clone()
+                .because(format!("what is here has no image for {wanted}")),
+            None => no_platform(wanted, &self.offers),
+        })
     }
 }
 
@@ -212,12 +256,6 @@ fn platform_of(manifest: &Manifest, pointer: &Pointer, store: &Store) -> Result<
         ))
         .into()
     })
-}
-
-/// The same platform to the letter, else the first that will do.
-fn best<'a>(wanted: &Platform, offers: &'a [Offer]) -> Option<&'a Offer> {
-    let exact = offers.iter().find(|offer| offer.platform == *wanted);
-    exact.or_else(|| offers.iter().find(|offer| wanted.accepts(&offer.platform)))
 }
 
 fn no_platform(wanted: &Platform, offers: &[Offer]) -> Fault {
@@ -259,10 +297,17 @@ fn image(platform: &Platform, pointer: &Pointer, store: &Store) -> Result<BaseIm
 
 fn config_of(manifest: &Manifest, store: &Store) -> Result<Value> {
     let config = &manifest.config;
-    let bytes = store.document(&config.digest, Some(config.size))?;
-    let bytes =
-        bytes.ok_or_else(|| absent::blob("config", &config.digest, Some(config.size), store))?;
-    document::config(&bytes, manifest.layers.len())
+    let found = config_here(manifest, store)?;
+    Ok(found.ok_or_else(|| absent::blob("config", &config.digest, Some(config.size), store))?)
+}
+
+fn config_here(manifest: &Manifest, store: &Store) -> Result<Option<Value>> {
+    let config = &manifest.config;
+    let Some(bytes) = store.document(&config.digest, Some(config.size))? else {
+        return Ok(None);
+    };
+    let read = document::config(&bytes, manifest.layers.len());
+    read.map(Some)
         .with_context(|| format!("the config {} is damaged", config.digest))
 }
 

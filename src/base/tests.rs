@@ -339,6 +339,71 @@ fn a_missing_child_of_the_platform_is_named_with_its_size() {
 }
 
 #[test]
+fn an_index_or_a_manifest_that_must_be_opened_and_is_not_here_is_missing_not_refused() {
+    let test = testing::store();
+    let image = testing::image(&test.store, &BaseSpec::default());
+    for family_type in [Family::Oci.index(), Family::Oci.manifest()] {
+        let gone = Descriptor::of(family_type, b"this was never pulled");
+        let children = [(None, gone.clone()), (None, image.clone())];
+        let index = testing::index(&test.store, Family::Oci, &children);
+        let name = format!("r.example/b@{}", index.digest);
+        assert!(
+            resolve_in(&test, &name, &["linux/amd64"]).is_ok(),
+            "what fits and is here is taken"
+        );
+        let (kind, text) = refused(&test, &name, &["linux/arm64"]);
+        assert_eq!(kind, Kind::Offline, "{text}");
+        assert!(
+            text.contains(&format!("{} ({} bytes)", gone.digest, gone.size)),
+            "{text}"
+        );
+    }
+}
+
+#[test]
+fn a_config_that_would_tell_the_platform_and_is_not_here_is_missing_and_a_damaged_one_is_damage() {
+    let test = testing::store();
+    let image = testing::image(&test.store, &BaseSpec::default());
+    let index = testing::index(&test.store, Family::Oci, &[(None, image.clone())]);
+    let config = testing::json(&test.store, &image)["config"]["digest"].clone();
+    let config: Digest = config.as_str().expect("text").parse().expect("a digest");
+    let path = test.store.root().join("blobs/sha256").join(config.hex());
+    let name = format!("r.example/b@{}", index.digest);
+    std::fs::remove_file(&path).expect("removed");
+    let (kind, text) = refused(&test, &name, &["linux/amd64"]);
+    assert_eq!(kind, Kind::Offline, "{text}");
+    assert!(text.contains(&config.to_string()), "{text}");
+    std::fs::write(&path, b"{}").expect("written");
+    let (kind, text) = refused(&test, &name, &["linux/amd64"]);
+    assert_eq!(kind, Kind::Integrity, "{text}");
+}
+
+#[test]
+fn a_child_without_a_platform_that_is_no_image_is_passed_over() {
+    let test = testing::store();
+    let empty = test.store.put("application/vnd.oci.empty.v1+json", b"{}");
+    let signature = json!({
+        "schemaVersion": 2,
+        "mediaType": Family::Oci.manifest(),
+        "config": empty.expect("put").to_value(),
+        "layers": [Descriptor::of("text/plain", b"signed").to_value()],
+    });
+    let signature = test
+        .store
+        .put(Family::Oci.manifest(), signature.to_string().as_bytes());
+    let image = testing::image(&test.store, &BaseSpec::default());
+    let children = [(None, signature.expect("put")), (None, image)];
+    let index = testing::index(&test.store, Family::Oci, &children);
+    let name = format!("r.example/b@{}", index.digest);
+    assert!(resolve_in(&test, &name, &["linux/amd64"]).is_ok());
+    assert_eq!(
+        refused(&test, &name, &["linux/arm64"]).0,
+        Kind::Refused,
+        "all of it was seen"
+    );
+}
+
+#[test]
 fn h01_a_blob_under_anothers_name_is_not_taken_for_it() {
     let test = testing::store();
     let image = testing::image(&test.store, &BaseSpec::default());
