@@ -1,4 +1,4 @@
-//! Media types: which exist, which belong together, and which layer type fits which base.
+//! Media types and the annotations that name an image: which exist, which belong together, and which layer type fits which base.
 //!
 //! A Docker base stays Docker and an OCI base stays OCI, because some registries refuse a mixture. Strings, never enums:
 //! a type that rbuild does not know must survive.
@@ -11,6 +11,11 @@ pub(crate) const DOCKER_LIST: &str = "application/vnd.docker.distribution.manife
 pub(crate) const DOCKER_MANIFEST: &str = "application/vnd.docker.distribution.manifest.v2+json";
 pub(crate) const DOCKER_CONFIG: &str = "application/vnd.docker.container.image.v1+json";
 pub(crate) const DOCKER_LAYER: &str = "application/vnd.docker.image.rootfs.diff.tar.gzip";
+
+/// The annotation of an entry of a layout's index that names it.
+pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
+/// containerd's annotation for the full name of an image.
+pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 /// The two families of image documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

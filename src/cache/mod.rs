@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::base::document::{self, Document, Manifest};
 use crate::digest::{Descriptor, Digest};
+use crate::media;
 use crate::platform::Platform;
 use crate::store::Store;
 
@@ -24,7 +25,7 @@ pub(crate) struct Listed {
     pub(crate) platforms: BTreeSet<Platform>,
     /// Whether every layer of these platforms is here too.
     pub(crate) full: bool,
-    /// Bytes of all that is here: manifests, configs and layers.
+    /// Bytes of all that is here, each blob once: manifests, configs and layers.
     pub(crate) size: u64,
 }
 
@@ -33,54 +34,83 @@ pub(crate) fn list(store: &Store) -> Result<Vec<Listed>> {
     let mut seen = BTreeSet::new();
     let mut listed = Vec::new();
     for entry in store.entries()? {
-        let name = entry
-            .annotation("org.opencontainers.image.ref.name")
-            .map(str::to_owned);
+        let name = entry.annotation(media::REF_NAME).map(str::to_owned);
         if seen.insert((name.clone(), entry.digest)) {
-            let mut one = Listed {
-                name,
-                digest: entry.digest,
-                platforms: BTreeSet::new(),
-                full: true,
-                size: 0,
-            };
-            measure(&entry, store, (&mut one, DEEPEST));
-            one.full &= !one.platforms.is_empty();
-            listed.push(one);
+            listed.push(Walk::over(&entry, name, store));
         }
     }
     Ok(listed)
 }
 
-/// Adds what is here below `entry`. What cannot be read counts as not here; `verify` tells why.
-fn measure(entry: &Descriptor, store: &Store, (listed, depth): (&mut Listed, usize)) {
-    let Ok(Some(bytes)) = store.document(&entry.digest, Some(entry.size)) else {
-        return;
-    };
-    listed.size += entry.size;
-    match document::read(&bytes, None) {
-        Ok(Document::Index(children)) if depth > 0 => {
-            children
-                .iter()
-                .for_each(|child| measure(child, store, (&mut *listed, depth - 1)));
-        }
-        Ok(Document::Manifest(manifest)) => measure_image(&manifest, entry, (store, listed)),
-        _ => {}
-    }
+/// A walk over all that is here below one entry. What cannot be read counts as not here; `verify` tells why.
+struct Walk<'a> {
+    store: &'a Store,
+    /// What was counted, so that nothing is counted or opened twice.
+    seen: BTreeSet<Digest>,
+    listed: Listed,
 }
 
-fn measure_image(manifest: &Manifest, entry: &Descriptor, (store, listed): (&Store, &mut Listed)) {
-    let announced = entry.rest.get("platform");
-    let platform = announced.map_or_else(|| platform_of(manifest, store), Platform::from_value);
-    let (Some(platform), true) = (platform, store.holds(&manifest.config)) else {
-        return;
-    };
-    listed.platforms.insert(platform);
-    listed.size += manifest.config.size;
-    for layer in &manifest.layers {
-        let held = store.holds(layer);
-        listed.full &= held;
-        listed.size += if held { layer.size } else { 0 };
+impl Walk<'_> {
+    fn over(entry: &Descriptor, name: Option<String>, store: &Store) -> Listed {
+        let listed = Listed {
+            name,
+            digest: entry.digest,
+            platforms: BTreeSet::new(),
+            full: true,
+            size: 0,
+        };
+        let mut walk = Walk {
+            store,
+            seen: BTreeSet::new(),
+            listed,
+        };
+        walk.document(entry, DEEPEST);
+        walk.listed.full &= !walk.listed.platforms.is_empty();
+        walk.listed
+    }
+
+    /// Adds a manifest or an index, below which `depth` more indexes may lie.
+    fn document(&mut self, entry: &Descriptor, depth: usize) {
+        if self.seen.contains(&entry.digest) {
+            return;
+        }
+        let Ok(Some(bytes)) = self.store.document(&entry.digest, Some(entry.size)) else {
+            self.seen.insert(entry.digest);
+            return;
+        };
+        self.count(entry);
+        match document::read(&bytes, None) {
+            Ok(Document::Index(children)) if depth > 0 => {
+                children
+                    .iter()
+                    .for_each(|child| self.document(child, depth - 1));
+            }
+            Ok(Document::Manifest(manifest)) => self.image(&manifest, entry),
+            _ => {}
+        }
+    }
+
+    fn image(&mut self, manifest: &Manifest, entry: &Descriptor) {
+        let announced = entry.rest.get("platform");
+        let platform =
+            announced.map_or_else(|| platform_of(manifest, self.store), Platform::from_value);
+        let (Some(platform), true) = (platform, self.store.holds(&manifest.config)) else {
+            return;
+        };
+        self.listed.platforms.insert(platform);
+        self.count(&manifest.config);
+        for layer in &manifest.layers {
+            match self.store.holds(layer) {
+                true => self.count(layer),
+                false => self.listed.full = false,
+            }
+        }
+    }
+
+    fn count(&mut self, blob: &Descriptor) {
+        if self.seen.insert(blob.digest) {
+            self.listed.size += blob.size;
+        }
     }
 }
 
@@ -142,11 +172,7 @@ fn dangling(store: &Store) -> Result<Vec<String>> {
         .entries()?
         .into_iter()
         .filter(|entry| !store.holds(entry));
-    let name = |entry: &Descriptor| {
-        entry
-            .annotation("org.opencontainers.image.ref.name")
-            .map(str::to_owned)
-    };
+    let name = |entry: &Descriptor| entry.annotation(media::REF_NAME).map(str::to_owned);
     Ok(absent
         .map(|entry| name(&entry).unwrap_or_else(|| entry.digest.to_string()))
         .collect())

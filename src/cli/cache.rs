@@ -9,6 +9,7 @@ use crate::cli::args::CacheAction;
 use crate::cli::report;
 use crate::cli::world::World;
 use crate::fault::Fault;
+use crate::notes::Notes;
 use crate::store::Store;
 
 pub(crate) fn run(action: &CacheAction, world: &World) -> Result<()> {
@@ -20,8 +21,13 @@ pub(crate) fn run(action: &CacheAction, world: &World) -> Result<()> {
     }
 }
 
+/// One store of the cache, only to be looked at: nothing is mended or moved away by a question.
+fn open(root: &Path, part: &str, notes: &Notes) -> Result<Store> {
+    Ok(Store::source(&root.join(part), notes)?)
+}
+
 fn list(root: &Path) -> Result<()> {
-    let mut listed = cache::list(&Store::cache(&root.join("img"), &report::notes(false))?)?;
+    let mut listed = cache::list(&open(root, "img", &report::notes(false))?)?;
     listed.sort_by(|one, other| (&one.name, one.digest).cmp(&(&other.name, other.digest)));
     report::answer(&listed.iter().map(row).collect::<String>())
 }
@@ -48,7 +54,7 @@ fn verify(root: &Path) -> Result<()> {
     let notes = report::notes(false);
     let mut damaged = Vec::new();
     for part in ["img", "build"] {
-        let store = Store::cache(&root.join(part), &notes)?;
+        let store = open(root, part, &notes)?;
         let found = cache::verify(&store)?;
         report::answer(&sentence(store.root(), &found))?;
         damaged.extend(
@@ -88,4 +94,34 @@ fn sentence(root: &Path, found: &Verified) -> String {
         found.bytes,
         found.damaged.len()
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_question_about_a_damaged_cache_changes_nothing_in_it() {
+        let root = tempfile::tempdir().expect("a directory");
+        let notes = Notes::recorded();
+        let store = Store::cache(&root.path().join("img"), &notes).expect("opens");
+        let found = store
+            .put(crate::media::OCI_MANIFEST, b"{}")
+            .expect("written");
+        store.bind("x", &found).expect("bound");
+        let blob = store.root().join("blobs/sha256").join(found.digest.hex());
+        std::fs::remove_file(&blob).expect("removed");
+        std::fs::write(&blob, b"[]").expect("written");
+        std::fs::write(store.root().join("index.json"), b"torn").expect("written");
+        let store = open(root.path(), "img", &notes).expect("opens");
+        let listed = cache::list(&store).expect("listed");
+        assert!(listed.iter().all(|one| !one.full));
+        assert_eq!(
+            cache::verify(&store).expect("verified").damaged,
+            [found.digest]
+        );
+        assert_eq!(std::fs::read(&blob).expect("still there"), b"[]");
+        let index = std::fs::read(store.root().join("index.json"));
+        assert_eq!(index.expect("still there"), b"torn");
+    }
 }

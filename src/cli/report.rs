@@ -29,11 +29,11 @@ pub(crate) fn tell(line: &str) {
     let _ = writeln!(io::stderr(), "{line}");
 }
 
-/// Lines on standard output. A reader that went away is not an error; a full disk is one.
+/// Lines on standard output, of which nothing but line breaks and tabs may move the cursor. A reader that went away is not an error; a full disk is one.
 pub(crate) fn answer(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout
-        .write_all(text.as_bytes())
+        .write_all(safe(text.chars(), &['\n', '\t']).as_bytes())
         .and_then(|()| stdout.flush())
     {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -127,13 +127,18 @@ fn paint(text: &str, code: &str, colour: bool) -> String {
     }
 }
 
-/// Text from outside on one line: control characters and those that turn the reading direction are shown, not sent (H15).
+/// Text from outside on one line, shortened where it is endless.
 pub(crate) fn escaped(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for character in text.chars().take(4_096) {
+    safe(text.chars().take(4_096), &[])
+}
+
+/// Control characters and those that turn the reading direction are shown, not sent (H15), except those to be kept.
+fn safe(text: impl Iterator<Item = char>, kept: &[char]) -> String {
+    let mut safe = String::new();
+    for character in text {
         let harmful = character.is_control()
             || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-        if harmful {
+        if harmful && !kept.contains(&character) {
             safe.extend(character.escape_default());
         } else {
             safe.push(character);
@@ -195,6 +200,10 @@ mod tests {
             "a\\u{1b}]52;c;x\\u{7}b\\r\\u{202e}c\\u{2066}\\u{9b}\\u{2028}"
         );
         assert_eq!(escaped("plain ü"), "plain ü");
+        assert_eq!(
+            safe("a\tb\n\u{1b}]0;c\r".chars(), &['\n', '\t']),
+            "a\tb\n\\u{1b}]0;c\\r"
+        );
         assert_eq!(escaped_lines("a\nb\u{1b}"), "a\n    b\\u{1b}");
     }
 }
