@@ -78,7 +78,7 @@ fn build_store(
     notes: &Notes,
 ) -> Result<(Store, Option<tempfile::TempDir>)> {
     let store = Store::cache(&root.join("build"), notes)?;
-    let Err(error) = store.prepare() else {
+    let Err(error) = store.writable() else {
         return Ok((store, None));
     };
     if !error.is_unwritable() {

@@ -71,6 +71,13 @@ impl Store {
         self.make_directory(&self.blobs_directory())
     }
 
+    /// As [`Store::prepare`], and proves that a file can be written: directories that are there already say nothing about a full
+    /// disk or a read-only mount. Costs a temporary file, which is gone afterwards.
+    pub(crate) fn writable(&self) -> Result<(), Error> {
+        self.prepare()?;
+        self.temp()?.try_out()
+    }
+
     /// Refuses what is no store of ours before anything is read from it or written to it.
     pub(super) fn inspect(&self) -> Result<(), Error> {
         match fs::metadata(&self.root) {

@@ -87,6 +87,12 @@ impl Temp {
         self.file.sync_all()
     }
 
+    /// Whether bytes can be written at all: a whole block, because a few bytes may fit into an inode.
+    pub(super) fn try_out(mut self) -> Result<(), Error> {
+        let written = self.file.write_all(&[0; 4096]);
+        written.map_err(|error| Error::of_io("write", &self.path, error))
+    }
+
     /// When the file system says that it was last written: the one clock of this room.
     pub(super) fn modified(&self) -> io::Result<SystemTime> {
         self.file.metadata()?.modified()

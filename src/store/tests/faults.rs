@@ -62,6 +62,39 @@ fn c16_a_full_disk_leaves_no_blob_and_no_temporary_file() {
     assert_eq!(home.store.blobs().expect("ok"), []);
 }
 
+#[cfg(target_os = "linux")]
+#[test]
+fn c16_a_store_that_exists_and_cannot_take_a_byte_is_not_writable() {
+    let home = home();
+    home.store.writable().expect("it is");
+    assert_eq!(home.temps(), [""; 0], "the proof goes away");
+    let full = File::options()
+        .write(true)
+        .open("/dev/full")
+        .expect("a device");
+    let temp = home.store.temp().expect("made").with_file(full);
+    let error = temp.try_out().expect_err("full");
+    assert!(
+        matches!(error, Error::Full { .. }) && error.is_unwritable(),
+        "{error:?}"
+    );
+    assert_eq!(home.temps(), [""; 0]);
+}
+
+#[test]
+fn c15_a_directory_that_takes_no_file_is_not_writable_although_it_is_there() {
+    let home = home();
+    home.store.prepare().expect("made");
+    let temps = home.path(".rbuild/tmp");
+    fs::set_permissions(&temps, fs::Permissions::from_mode(0o500)).expect("ours");
+    home.store.prepare().expect("nothing is to be made");
+    if !rustix::process::geteuid().is_root() {
+        let error = home.store.writable().expect_err("not writable");
+        assert!(error.is_unwritable(), "{error:?}");
+    }
+    fs::set_permissions(&temps, fs::Permissions::from_mode(0o700)).expect("ours");
+}
+
 #[test]
 fn c17_a_failed_fsync_is_reported_and_nothing_becomes_visible() {
     let home = home();
