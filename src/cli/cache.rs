@@ -70,7 +70,14 @@ fn verify(root: &Path) -> Result<()> {
     let fault = Fault::integrity(format!("{} blobs do not match their digest", damaged.len()));
     let fault = damaged.into_iter().fold(fault, Fault::because);
     Err(fault
-        .hint("the next build that needs one moves it away; pull its image again")
+        .hint(format!(
+            "the next build that needs one in {} moves it away; pull its image again, for instance with `crane pull --format oci NAME DIR`",
+            root.join("img").display()
+        ))
+        .hint(format!(
+            "what lies in {0} rbuild makes again: `rm -r {0}` harms nothing",
+            root.join("build").display()
+        ))
         .into())
 }
 

@@ -180,7 +180,8 @@ impl Error {
             } => Fault::integrity(message)
                 .because(format!("expected: {expected}"))
                 .because(format!("found: {found}"))
-                .hint("pull the image again with the tool that brought it, for instance `crane pull --format oci`"),
+                .hint("pull the image again with the tool that brought it, for instance `crane pull --format oci NAME DIR`")
+                .hint("what lies in `build` of the cache rbuild makes again: `rm -r` of that directory harms nothing"),
             Error::Foreign { .. } => Fault::new(Kind::Disk, message)
                 .hint("nothing was changed; move it away, or use another directory"),
             Error::Refused { hint, .. } => Fault::refused(message).hint(hint),
