@@ -157,7 +157,7 @@ pub(crate) fn several_entries(entries: &[Descriptor], store: &Store) -> Fault {
 fn with_choices(fault: Fault, entries: &[Descriptor]) -> Fault {
     entries.iter().take(LISTED).fold(fault, |fault, entry| {
         let name = entry
-            .annotation("org.opencontainers.image.ref.name")
+            .annotation(media::REF_NAME)
             .unwrap_or("without a name");
         fault.because(format!("it holds {} {name}", entry.digest))
     })

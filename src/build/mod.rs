@@ -21,6 +21,7 @@ use crate::compile::{Binary, Job};
 use crate::digest::Digest;
 use crate::image;
 use crate::image::{Image, IndexSettings};
+use crate::media;
 use crate::notes::Notes;
 use crate::plan::{ImagePlan, Plan};
 use crate::publish;
@@ -178,7 +179,7 @@ fn keep(built: &[Built], tools: &Tools<'_>) -> Result<()> {
         for name in finished.full_names() {
             let same = known.iter().any(|entry| {
                 entry.digest == finished.root.digest
-                    && entry.annotation("org.opencontainers.image.ref.name") == Some(&name)
+                    && entry.annotation(media::REF_NAME) == Some(&name)
             });
             if !same {
                 tools.store.bind(&name, &finished.root)?;

@@ -13,11 +13,9 @@ use tar::{Builder, EntryType, Header};
 use crate::digest::Descriptor;
 use crate::json;
 use crate::media;
+use crate::media::{CONTAINERD_NAME, REF_NAME};
 use crate::publish::file;
-use crate::publish::layout::CONTAINERD_NAME;
 use crate::publish::{Finished, Shelves};
-
-const REFERENCE_NAME: &str = "org.opencontainers.image.ref.name";
 
 pub(crate) fn write(path: &Path, images: &[Finished], shelves: &Shelves) -> Result<()> {
     file::replace(path, |writer| {
@@ -50,7 +48,7 @@ fn index(images: &[Finished]) -> Value {
         image
             .root
             .clone()
-            .annotated(REFERENCE_NAME, name)
+            .annotated(REF_NAME, name)
             .annotated(CONTAINERD_NAME, name)
             .to_value()
     };

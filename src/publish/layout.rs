@@ -6,12 +6,10 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 
+use crate::media::CONTAINERD_NAME;
 use crate::notes::Notes;
 use crate::publish::{Finished, Shelves};
 use crate::store::Store;
-
-/// containerd's annotation for the full name of an image.
-pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 pub(crate) fn write(
     directory: &Path,

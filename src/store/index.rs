@@ -22,12 +22,12 @@ use crate::digest::Descriptor;
 use crate::digest::Digest;
 use crate::json;
 use crate::media;
+use crate::media::CONTAINERD_NAME;
+use crate::media::REF_NAME;
 
 /// In bytes.
 const LIMIT: u64 = 16 * 1024 * 1024;
 const ENTRY_LIMIT: usize = 100_000;
-const REF_NAME: &str = "org.opencontainers.image.ref.name";
-const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 impl Store {
     /// What the index lists, in its order; entries that are no descriptors of ours are passed over.
