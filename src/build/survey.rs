@@ -20,6 +20,7 @@ use crate::plan::request::{Progress, Request};
 use crate::plan::wanted::{self, Wanted};
 use crate::plan::{self, BaseKey, Known, Plan};
 use crate::platform::Platform;
+use crate::publish;
 use crate::toolchain::{self, Link, Question, Toolchain};
 use crate::workspace::Workspace;
 
@@ -67,7 +68,16 @@ pub(crate) fn plan(request: &Request, config: &Config, tools: &Tools<'_>) -> Res
     let known = known(compile::group(jobs), &wanted, (request, tools))?;
     let plan = plan::plan(asked, &wanted, known)?;
     plan.images.iter().try_for_each(layers::look)?;
+    look_at_targets(&plan, tools)?;
     Ok(plan)
+}
+
+/// Every place that will be written to.
+fn look_at_targets(plan: &Plan, tools: &Tools<'_>) -> Result<()> {
+    let mut files = plan.references_file.iter().chain(&plan.metadata_file);
+    files.try_for_each(|file| publish::look_at_file(file))?;
+    let mut targets = plan.targets.iter();
+    targets.try_for_each(|target| publish::look(target, tools.notes))
 }
 
 fn refuse_ours(flag: &str) -> Result<()> {

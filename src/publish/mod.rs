@@ -9,7 +9,7 @@ mod layout;
 mod receipt;
 mod tarball;
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
@@ -108,6 +108,19 @@ impl Shelves {
         )
         .because(format!("it was looked for in {}", places.join(", ")))
     }
+}
+
+/// Refuses a target that could not be written, as far as that can be seen without writing: before anything is compiled for it.
+pub(crate) fn look(target: &Target, notes: &Notes) -> Result<()> {
+    match target {
+        Target::Layout(directory) => layout::look(directory, notes),
+        Target::Archive(file) | Target::Tarball(file) => file::look(file),
+    }
+}
+
+/// The same for a file that tells about images.
+pub(crate) fn look_at_file(path: &Path) -> Result<()> {
+    file::look(path)
 }
 
 /// Writes all `images` to `target`.

@@ -51,14 +51,14 @@ fn lines(image: &Finished) -> Vec<String> {
         .collect()
 }
 
-/// `--metadata-file`, in buildx' words; several images are keyed by the last part of their name.
+/// `--metadata-file`, in buildx' words; several images are keyed by `registry/repository`.
 pub(crate) fn write_metadata(path: &Path, images: &[Finished]) -> Result<()> {
     let value = match images {
         [image] => metadata(image),
         _ => Value::Object(
             images
                 .iter()
-                .map(|image| (short_name(image), metadata(image)))
+                .map(|image| (image.name.clone(), metadata(image)))
                 .collect::<Map<_, _>>(),
         ),
     };
@@ -66,10 +66,6 @@ pub(crate) fn write_metadata(path: &Path, images: &[Finished]) -> Result<()> {
         writer.write_all(&json::canonical(&value))?;
         Ok(writer.write_all(b"\n")?)
     })
-}
-
-fn short_name(image: &Finished) -> String {
-    image.name.rsplit('/').next().unwrap_or_default().to_owned()
 }
 
 fn metadata(image: &Finished) -> Value {

@@ -125,6 +125,34 @@ fn a_directory_that_is_no_layout_is_refused_and_left_alone() {
 }
 
 #[test]
+fn a_target_that_cannot_be_written_is_seen_without_writing() {
+    let test = testing::store();
+    let at = |name: &str| test.directory.path().join(name);
+    fs::create_dir(at("mine")).expect("made");
+    fs::write(at("mine/letter.txt"), "dear").expect("written");
+    let before = fs::read_dir(test.directory.path()).expect("list").count();
+    for good in [
+        Target::Layout(at("new/deep")),
+        Target::Layout(test.store.root().to_owned()),
+        Target::Archive(at("a.tar")),
+        Target::Tarball(at("t.tar")),
+    ] {
+        look(&good, &test.notes).expect("could be written");
+    }
+    for bad in [
+        Target::Layout(at("mine")),
+        Target::Layout(at("mine/letter.txt")),
+        Target::Layout(at("mine/letter.txt/below")),
+        Target::Archive(at("mine")),
+        Target::Tarball(at("no/t.tar")),
+    ] {
+        assert!(look(&bad, &test.notes).is_err(), "{bad:?}");
+    }
+    let after = fs::read_dir(test.directory.path()).expect("list").count();
+    assert_eq!(after, before, "nothing was made");
+}
+
+#[test]
 fn an_archive_is_the_same_layout_in_one_file_and_the_same_bytes_every_time() {
     let test = testing::store();
     let (image, shelves) = finished(&test, &["linux/amd64", "linux/arm64"], &["latest"]);
@@ -247,6 +275,22 @@ fn a_reference_carries_the_tag_only_if_it_is_the_only_one_and_not_latest() {
             Receipt::of(&image).reference,
             format!("rbuild.local/hello{tag}@{}", image.root.digest)
         );
+    }
+}
+
+#[test]
+fn images_whose_names_end_alike_are_told_apart_in_the_metadata() {
+    let test = testing::store();
+    let (image, _) = finished(&test, &["linux/amd64"], &["latest"]);
+    let images = ["r.example/team/web", "r.example/ops/web"].map(|name| Finished {
+        name: name.into(),
+        ..image.clone()
+    });
+    let path = test.directory.path().join("meta.json");
+    write_metadata(&path, &images).expect("written");
+    let value: Value = serde_json::from_slice(&fs::read(&path).expect("reads")).expect("JSON");
+    for name in ["r.example/team/web", "r.example/ops/web"] {
+        assert_eq!(value[name]["image.name"], format!("{name}:latest"));
     }
 }
 

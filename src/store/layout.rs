@@ -15,6 +15,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::path::PathBuf;
 
+use rustix::fs::Access;
+use rustix::fs::access;
 use serde_json::Value;
 
 use super::Error;
@@ -76,6 +78,24 @@ impl Store {
     pub(crate) fn writable(&self) -> Result<(), Error> {
         self.prepare()?;
         self.temp()?.try_out()
+    }
+
+    /// Whether [`Store::prepare`] may work, as far as that can be seen without writing.
+    pub(crate) fn look_writable(&self) -> Result<(), Error> {
+        let own = [
+            self.blobs_directory(),
+            self.temp_directory(),
+            self.root.clone(),
+        ];
+        let above = self.root.ancestors().find(|path| path.exists());
+        let above = above.map(Path::to_owned);
+        own.into_iter()
+            .filter(|path| path.exists())
+            .chain(above)
+            .try_for_each(|path| {
+                access(&path, Access::WRITE_OK | Access::EXEC_OK)
+                    .map_err(|error| Error::of_io("write into", &path, error.into()))
+            })
     }
 
     /// Refuses what is no store of ours before anything is read from it or written to it.

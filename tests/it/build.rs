@@ -107,6 +107,24 @@ fn a_build_that_would_push_is_refused_before_anything_happens() {
 }
 
 #[test]
+fn a_target_that_cannot_be_written_is_refused_before_cargo_compiles() {
+    let env = TestEnv::new();
+    let hello = env.workspace("hello");
+    for (target, code) in [
+        ("--oci-archive /dev/null", 2),
+        ("--image-refs /dev/stdout", 2),
+        ("--metadata-file src", 2),
+        ("--oci-layout-path src", 2),
+        ("--tarball no/such/t.tar", 8),
+    ] {
+        env.rbuild(&hello, &format!("build . --push=false {target}"))
+            .ends_with(code)
+            .says("hint:");
+    }
+    assert!(!hello.join("target").exists(), "cargo compiled nothing");
+}
+
+#[test]
 fn one_call_makes_an_image_for_each_binary_of_a_workspace() {
     let env = TestEnv::new();
     let twins = env.workspace("twins");
