@@ -200,6 +200,53 @@ fn shown(text: &str) -> String {
     }
 }
 
+/// What follows `oci:`: the directory, and `@sha256:…`, `:NAME` or nothing. A digest is split off first, else the first colon ends
+/// the directory, as in skopeo's `oci:`; a name may hold colons, a directory none. `None` for what is neither.
+pub(crate) fn split_layout(text: &str) -> Option<(&str, &str)> {
+    let at = text.find("@sha256:").or_else(|| text.find(':'));
+    let (directory, pick) = text.split_at(at.unwrap_or(text.len()));
+    let odd = directory.contains(':')
+        || directory.ends_with("@sha512") // the colon belongs to a digest that we do not know
+        || text.contains(char::is_control);
+    (!odd && !directory.is_empty() && pick != ":").then_some((directory, pick))
+}
+
+/// What is and what is no layout: both rooms that read bases hold themselves to this.
+#[cfg(test)]
+pub(crate) mod layouts {
+    pub(crate) const DIGEST: &str =
+        "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
+
+    /// As typed after `oci:` (`D` is the digest), the directory, and the pick.
+    pub(crate) const GOOD: [(&str, &str, &str); 9] = [
+        ("lay", "lay", ""),
+        ("../lay", "../lay", ""),
+        ("/a/lay", "/a/lay", ""),
+        ("lay:latest", "lay", ":latest"),
+        ("lay:r.example:5000/a:v1", "lay", ":r.example:5000/a:v1"),
+        ("a@b/lay", "a@b/lay", ""),
+        ("a@b/lay:x@y", "a@b/lay", ":x@y"),
+        ("lay@D", "lay", "@D"),
+        ("a@b@D", "a@b", "@D"),
+    ];
+
+    pub(crate) const BAD: [&str; 9] = [
+        "",
+        ":latest",
+        "lay:",
+        "la\ny",
+        "@D",
+        "lay:name@D",
+        "lay@sha256:short",
+        "lay@sha256:../../x",
+        "lay@sha512:00",
+    ];
+
+    pub(crate) fn typed(text: &str) -> String {
+        format!("oci:{}", text.replace('D', DIGEST))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

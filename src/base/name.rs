@@ -9,6 +9,7 @@ use anyhow::Result;
 
 use crate::digest::Digest;
 use crate::fault::Fault;
+use crate::reference;
 use crate::reference::Reference;
 
 /// A base image by the name that the user gave it.
@@ -57,29 +58,25 @@ fn unknown_builtin(text: &str) -> Fault {
         .hint("the built-in bases are `builtin:static` and `scratch`")
 }
 
-fn bad_reference(error: &crate::reference::BadReference) -> Fault {
+fn bad_reference(error: &reference::BadReference) -> Fault {
     Fault::refused(format!("cannot read the base image: {error}"))
         .hint("a base is `builtin:static`, `scratch`, `oci:DIR[:NAME|@DIGEST]` or a name such as `debian:13-slim`")
 }
 
-/// The directory ends at the first colon, as in skopeo's `oci:`; a digest follows an `@`.
 fn layout(rest: &str, directory: &Path) -> Result<Name> {
-    let (path, pick) = match (rest.split_once('@'), rest.split_once(':')) {
-        (Some((path, digest)), _) if !path.contains(':') => {
-            let digest = digest
-                .parse()
-                .map_err(|error| Fault::refused(format!("cannot read `oci:{rest}`: {error}")))?;
-            (path, Pick::Digest(digest))
-        }
-        (_, Some((path, name))) if !name.is_empty() => (path, Pick::Named(name.to_owned())),
-        (_, Some((path, _))) => (path, Pick::Only),
-        (_, None) => (rest, Pick::Only),
-    };
-    if path.is_empty() {
-        return Err(Fault::refused("`oci:` needs a directory")
+    let (path, pick) = reference::split_layout(rest).ok_or_else(|| {
+        Fault::refused(format!("cannot read the base image `oci:{rest}`"))
+            .because("a layout is a directory, and at most one name or digest after it")
             .hint("write `oci:DIR`, `oci:DIR:NAME` or `oci:DIR@sha256:…`")
-            .into());
-    }
+    })?;
+    let pick = match (pick.strip_prefix('@'), pick.strip_prefix(':')) {
+        (Some(digest), _) => {
+            let refused = |error| Fault::refused(format!("cannot read `oci:{rest}`: {error}"));
+            Pick::Digest(digest.parse().map_err(refused)?)
+        }
+        (_, Some(name)) => Pick::Named(name.to_owned()),
+        _ => Pick::Only,
+    };
     Ok(Name::Layout(directory.join(path), pick))
 }
 
@@ -101,6 +98,7 @@ impl fmt::Display for Name {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::reference::layouts;
 
     fn parse(text: &str) -> Name {
         Name::parse(text, Path::new("/here")).expect(text)
@@ -122,10 +120,6 @@ mod tests {
             layout(Pick::Named("r.example:5000/a/b:v1".into()))
         );
         assert_eq!(
-            parse(&format!("oci:lay:r.example/a@{digest}")),
-            layout(Pick::Named(format!("r.example/a@{digest}")))
-        );
-        assert_eq!(
             parse(&format!("oci:lay@{digest}")),
             layout(Pick::Digest(digest))
         );
@@ -137,6 +131,25 @@ mod tests {
             parse("debian:13").to_string(),
             "docker.io/library/debian:13"
         );
+    }
+
+    #[test]
+    fn a_layout_is_read_by_the_rule_that_the_configuration_has_too() {
+        for (text, path, pick) in layouts::GOOD {
+            let pick = match pick {
+                "" => Pick::Only,
+                "@D" => Pick::Digest(layouts::DIGEST.parse().expect("a digest")),
+                name => Pick::Named(name[1..].to_owned()),
+            };
+            // The directory that it is taken from may have any name.
+            for here in ["/here", "/odd:@dir@sha256:x"] {
+                let read = Name::parse(&layouts::typed(text), Path::new(here)).expect(text);
+                assert_eq!(read, Name::Layout(Path::new(here).join(path), pick.clone()));
+            }
+        }
+        for text in layouts::BAD {
+            assert!(Name::parse(&layouts::typed(text), Path::new("/here")).is_err());
+        }
     }
 
     #[test]

@@ -12,22 +12,16 @@ use super::Build;
 use super::Config;
 use super::ImageSettings;
 use super::Libc;
-use super::base;
 use super::node::Node;
 use super::rules;
 
 /// `file` is the absolute path of the file; what is relative in it is taken from its directory.
 pub(super) fn config(file: &Path, node: Node) -> Config {
     let directory = file.parent().unwrap_or(Path::new("/"));
-    let bases = strings(&node, "baseImageOverrides").into_iter();
     Config {
         file: Some(file.to_owned()),
-        default_base_image: node
-            .text("defaultBaseImage")
-            .map(|name| base::absolute(name, directory)),
-        base_image_overrides: bases
-            .map(|(key, name)| (key, base::absolute(&name, directory)))
-            .collect(),
+        default_base_image: text(&node, "defaultBaseImage"),
+        base_image_overrides: strings(&node, "baseImageOverrides"),
         default_platforms: node.get("defaultPlatforms").map(|_| {
             let names = texts(&node, "defaultPlatforms");
             names.iter().filter_map(|name| name.parse().ok()).collect()

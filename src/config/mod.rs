@@ -35,7 +35,7 @@ use crate::platform::Platform;
 pub(crate) struct Config {
     /// The file itself; `None` when there is none.
     pub(crate) file: Option<PathBuf>,
-    /// `builtin:static`, `scratch`, `oci:` with an absolute directory, or an image name that parses.
+    /// `builtin:static`, `scratch`, `oci:` or an image name, as written; a directory is meant from the file.
     pub(crate) default_base_image: Option<String>,
     /// By package, package/bin or path of a package, as written.
     pub(crate) base_image_overrides: BTreeMap<String, String>,

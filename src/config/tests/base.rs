@@ -2,6 +2,7 @@
 
 use super::read;
 use super::refusal;
+use crate::reference::layouts;
 
 const DIGEST: &str = "sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 
@@ -34,6 +35,20 @@ fn bases_of_every_kind_are_accepted() {
     ] {
         for file in files(name) {
             assert!(read(&file).is_ok(), "{file}");
+        }
+    }
+}
+
+#[test]
+fn a_layout_is_read_by_the_rule_that_the_command_line_has_too() {
+    for (text, ..) in layouts::GOOD {
+        for file in files(&layouts::typed(text)) {
+            assert!(read(&file).is_ok(), "{file}");
+        }
+    }
+    for text in layouts::BAD {
+        for file in files(&layouts::typed(text)) {
+            assert!(refusal(&file).contains(".builder.yaml:1:"), "{file}");
         }
     }
 }
