@@ -7,6 +7,7 @@ use std::io::BufReader;
 use std::io::Write;
 
 use super::Error;
+use super::Role;
 use super::Store;
 use super::blob::DOCUMENT_LIMIT;
 use super::regular;
@@ -70,9 +71,9 @@ impl Store {
         match regular::open(&path) {
             Ok(Found::Nothing) => Ok(Standing::Absent),
             Ok(Found::Odd(_, identity)) => Ok(Standing::Wrong(identity)),
-            Ok(Found::Regular(found)) => {
-                compare(found, descriptor).map_err(|error| Error::of_io("read", &path, error))
-            }
+            Ok(Found::Regular(found)) => self
+                .compare(found, descriptor)
+                .map_err(|error| Error::of_io("read", &path, error)),
             // One that we may not read serves nobody: a good one shall take its place.
             Err(error @ Error::Denied { .. }) => {
                 Identity::at(&path).map(Standing::Wrong).ok_or(error)
@@ -94,6 +95,19 @@ impl Store {
         }
         Ok(())
     }
+
+    /// Documents are hashed; of larger blobs the size is enough in a cache, because there they are hashed whenever they are read.
+    /// What we hand over to others is hashed always: nobody looks at it after us.
+    fn compare(&self, found: Regular, descriptor: &Descriptor) -> io::Result<Standing> {
+        let identity = found.identity;
+        let size_is_enough = self.role == Role::Cache && found.size > DOCUMENT_LIMIT;
+        let good = found.size == descriptor.size
+            && (size_is_enough || found.digest()? == descriptor.digest);
+        Ok(match good {
+            true => Standing::Good,
+            false => Standing::Wrong(identity),
+        })
+    }
 }
 
 /// What is there under the name of a digest.
@@ -101,17 +115,6 @@ enum Standing {
     Absent,
     Good,
     Wrong(Identity),
-}
-
-/// Documents are hashed; of larger blobs the size is enough here, because they are hashed whenever they are read.
-fn compare(found: Regular, descriptor: &Descriptor) -> io::Result<Standing> {
-    let identity = found.identity;
-    let good = found.size == descriptor.size
-        && (found.size > DOCUMENT_LIMIT || found.digest()? == descriptor.digest);
-    Ok(match good {
-        true => Standing::Good,
-        false => Standing::Wrong(identity),
-    })
 }
 
 /// A blob being written; without `finish` nothing of it stays.

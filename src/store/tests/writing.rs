@@ -16,7 +16,10 @@ fn an_absent_cache_is_an_empty_store_and_stays_absent() {
     );
     assert!(home.store.blob(&absent).expect("ok").is_none());
     assert!(!home.store.holds(&absent));
-    assert!(!home.store.verify(&absent.digest).expect("ok"));
+    assert!(
+        home.store.verify(&absent.digest).expect("ok"),
+        "absence is no damage"
+    );
     assert_eq!(home.store.entries().expect("ok"), []);
     assert_eq!(home.store.find(&names(NAME)).expect("ok"), None);
     assert_eq!(home.store.blobs().expect("ok"), []);
@@ -202,6 +205,20 @@ fn large_blobs_are_skipped_by_size_because_reading_hashes_them() {
     assert!(read_all(&home.store, &descriptor).is_err());
     home.store.put(OCI_LAYER, &bytes).expect("healed");
     assert!(home.store.verify(&descriptor.digest).expect("ok"));
+}
+
+#[test]
+fn c03_a_large_blob_in_an_output_is_hashed_because_nobody_looks_after_us() {
+    let from = home();
+    let bytes = vec![7; 8 * 1024 * 1024 + 1];
+    let descriptor = from.store.put(OCI_LAYER, &bytes).expect("put");
+    let output = Store::output(&from.directory.path().join("out"), &from.notes).expect("absent");
+    assert!(from.store.copy(&descriptor, &output).expect("copied"));
+    let mut wrong = bytes.clone();
+    wrong[0] = 8;
+    plant(&output.blob_path(&descriptor.digest), &wrong);
+    assert!(from.store.copy(&descriptor, &output).expect("copied again"));
+    assert!(output.verify(&descriptor.digest).expect("ok"));
 }
 
 #[test]
