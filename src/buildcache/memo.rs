@@ -124,7 +124,11 @@ fn read(store: &Store, record: &Value) -> Option<Layer> {
         size: number("tar_size")?,
         reused: true,
     };
-    store.holds(&layer.blob).then_some(layer)
+    if !store.holds(&layer.blob) {
+        return None;
+    }
+    store.touch(&layer.blob.digest); // what is reused is the last to be trimmed
+    Some(layer)
 }
 
 /// What entries look like without reading their files.

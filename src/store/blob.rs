@@ -78,12 +78,13 @@ impl Store {
         Ok(blobs)
     }
 
-    /// Whether the blob is here and matches its digest; a wrong one stays where it is.
+    /// Whether nothing is wrong with the blob: one that is not here is not damaged, and a wrong one stays where it is.
     pub(crate) fn verify(&self, digest: &Digest) -> Result<bool, Error> {
         self.refuse_links()?;
         let path = self.blob_path(digest);
         match regular::open(&path)? {
-            Found::Nothing | Found::Odd(..) => Ok(false),
+            Found::Nothing => Ok(true),
+            Found::Odd(..) => Ok(false),
             Found::Regular(found) => match found.digest() {
                 Ok(actual) => Ok(actual == *digest),
                 Err(error) => Err(Error::of_io("read", &path, error)),
@@ -143,7 +144,7 @@ impl Store {
     }
 
     /// Marks a blob as used now, by the clock of the file system. What cannot be marked is merely forgotten earlier.
-    pub(super) fn touch(&self, digest: &Digest) {
+    pub(crate) fn touch(&self, digest: &Digest) {
         if self.role == Role::Source {
             return;
         }

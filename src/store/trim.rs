@@ -20,6 +20,9 @@ use crate::digest::Digest;
 /// A temporary file of this age belongs to nobody any more.
 const STALE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// What was written or used so lately may be needed by a build that runs beside this one.
+const YOUNG: Duration = Duration::from_secs(60 * 60);
+
 /// A blob or a record, which may go; sorted by age.
 #[derive(PartialEq, Eq, PartialOrd, Ord)]
 struct Item {
@@ -30,7 +33,8 @@ struct Item {
 }
 
 impl Store {
-    /// Removes the oldest blobs and records until all together have at most `limit` bytes; those in `keep` stay.
+    /// Removes the oldest blobs and records until all together have at most `limit` bytes; those in `keep` stay, and those
+    /// that were written or used within the last hour, by the clock of the file system.
     pub(crate) fn trim(&self, limit: u64, keep: &BTreeSet<Digest>) -> Result<(), Error> {
         if !self.root.exists() {
             return Ok(());
@@ -40,7 +44,8 @@ impl Store {
         self.sweep(&lock)?;
         let mut items = self.items()?;
         let total = items.iter().map(|item| item.size).sum::<u64>();
-        items.retain(|item| !keep.contains(&item.digest));
+        let now = self.now()?;
+        items.retain(|item| !keep.contains(&item.digest) && distance(now, item.modified) > YOUNG);
         items.sort();
         let victims = oldest(&items, total.saturating_sub(limit));
         self.forget(&lock, &self.blobs_among(victims))?;
@@ -50,10 +55,7 @@ impl Store {
     /// Removes temporary files that are more than a day old, or a day ahead after the clock went backwards.
     pub(super) fn sweep(&self, _lock: &Lock) -> Result<(), Error> {
         let directory = self.temp_directory();
-        let now = self
-            .temp()?
-            .modified()
-            .map_err(|error| Error::of_io("look at a file in", &directory, error))?;
+        let now = self.now()?;
         for (path, found) in list(&directory)? {
             let age = found.modified().map(|modified| distance(now, modified));
             if age.is_ok_and(|age| age > STALE) {
@@ -61,6 +63,11 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    fn now(&self) -> Result<SystemTime, Error> {
+        let modified = self.temp()?.modified();
+        modified.map_err(|error| Error::of_io("look at a file in", &self.temp_directory(), error))
     }
 
     /// Only the blobs: a record's key says nothing about the blob of the same digest.

@@ -123,6 +123,19 @@ fn a_length_that_no_layer_had_is_not_read_to_look_for_one() {
     assert!(bench.build().reused, "by its length and then its diff ID");
 }
 
+#[test]
+fn a_layer_that_is_recalled_counts_as_used_now() {
+    let bench = Bench::new();
+    let made = bench.build();
+    let hex = made.blob.digest.hex();
+    let path = bench.store.root().join("blobs/sha256").join(hex);
+    let blob = File::open(&path).expect("here");
+    blob.set_modified(UNIX_EPOCH).expect("ours");
+    assert!(bench.build().reused);
+    let used = bench.store.recorded_at(&made.blob.digest);
+    assert!(used.expect("here") > UNIX_EPOCH, "trimming would take it");
+}
+
 /// The memory by stat is made to name a layer of another content: only one who reads the file could notice.
 #[test]
 fn a_file_that_did_not_change_is_not_read() {

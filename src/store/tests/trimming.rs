@@ -10,7 +10,7 @@ fn aged(home: &Home) -> Vec<Descriptor> {
         let blob = home.store.put(OCI_LAYER, &[number; 10]).expect("put");
         shift(
             &home.store.blob_path(&blob.digest),
-            10 - u64::from(number),
+            20 - u64::from(number),
             false,
         );
         blob
@@ -53,6 +53,13 @@ fn use_makes_a_blob_young_again() {
     home.store.put(OCI_LAYER, &[1; 10]).expect("used");
     home.store.trim(20, &BTreeSet::new()).expect("trim");
     assert_eq!(held(&home, &blobs), [true, false, false, true]);
+    home.store.touch(&blobs[3].digest);
+    home.store.trim(0, &BTreeSet::new()).expect("trim");
+    assert_eq!(
+        held(&home, &blobs),
+        [true, false, false, true],
+        "what was used within an hour stays, whatever the limit is"
+    );
 }
 
 #[test]
@@ -99,7 +106,9 @@ fn a_reader_keeps_the_blob_that_it_has_open() {
     let home = home();
     let blob = home.store.put(OCI_LAYER, b"bytes").expect("put");
     let mut reader = home.store.blob(&blob).expect("opens").expect("present");
+    shift(&home.store.blob_path(&blob.digest), 2, false);
     home.store.trim(0, &BTreeSet::new()).expect("trim");
+    assert!(!home.store.holds(&blob));
     let mut bytes = Vec::new();
     reader.read_to_end(&mut bytes).expect("still open");
     assert_eq!(bytes, b"bytes");
