@@ -206,4 +206,16 @@ mod tests {
         );
         assert_eq!(escaped_lines("a\nb\u{1b}"), "a\n    b\\u{1b}");
     }
+
+    #[test]
+    fn completions_hold_nothing_that_would_be_escaped() {
+        use clap::{CommandFactory, ValueEnum};
+        for shell in clap_complete::Shell::value_variants() {
+            let mut script = Vec::new();
+            let mut command = crate::cli::args::Arguments::command();
+            clap_complete::generate(*shell, &mut command, "rbuild", &mut script);
+            let script = String::from_utf8(script).expect("text");
+            assert_eq!(safe(script.chars(), &['\n', '\t']), script, "{shell}");
+        }
+    }
 }
