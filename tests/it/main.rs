@@ -3,6 +3,7 @@
 //! Files whose names begin with `peers_` need real peers; their tests are ignored unless asked for, and `.ci/run` asks.
 
 mod build;
+mod cache_faults;
 mod crowd;
 mod engines;
 mod feed;
@@ -16,3 +17,4 @@ mod peers_valid;
 mod registry;
 mod strange_layouts;
 mod support;
+mod warm;
