@@ -1,0 +1,215 @@
+//! kill -9 at every system call that changes a file: nothing wrong is ever visible, and the next run heals.
+//!
+//! strace delivers the signal as the call is entered, so call N is not done and all before it are.
+
+use std::fs;
+use std::os::unix::process::ExitStatusExt;
+
+use crate::support::{TestEnv, base, run, tree};
+use crate::warm::{build, build_behind, faults_of, temps};
+
+/// Calls that change files or hold locks; `?` for those that an architecture lacks.
+const FILE_CALLS: &str = "openat,write,pwrite64,?rename,renameat,renameat2,linkat,ftruncate,fsync,fdatasync,?unlink,unlinkat,\
+                          copy_file_range,sendfile,?mkdir,mkdirat,?chmod,fchmod,fchmodat,utimensat,flock,close";
+/// Calls between those, of all threads and children.
+const OTHER_CALLS: &str = "read,close,mmap,munmap,futex,statx,clone3,wait4,exit,exit_group";
+const OUTPUTS: &str = "--oci-layout-path @/layout --oci-archive @/a.tar --tarball @/t.tar --image-refs @/refs --metadata-file @/meta.json";
+const FILES: [&str; 4] = ["a.tar", "t.tar", "refs", "meta.json"];
+
+/// What outputs are there, by name; none where there is nothing.
+type Files = Vec<Option<Vec<u8>>>;
+
+fn files(env: &TestEnv) -> Files {
+    FILES
+        .iter()
+        .map(|name| fs::read(env.path(name)).ok())
+        .collect()
+}
+
+/// A start from which every try begins again, and what it must come to.
+struct Scene {
+    env: TestEnv,
+    arguments: String,
+    /// Whether an older image with the same outputs is there at the start.
+    is_second: bool,
+    before: Files,
+    after: Files,
+    digest: String,
+    layout: Vec<String>,
+}
+
+impl Scene {
+    fn new(is_second: bool) -> Scene {
+        let env = TestEnv::new();
+        let made = base(&env.path("img"), true, &[]);
+        let arguments = format!("--base r.example/base@{} {OUTPUTS}", made.index);
+        let mut scene = Scene {
+            env,
+            arguments,
+            is_second,
+            before: Files::new(),
+            after: Files::new(),
+            digest: String::new(),
+            layout: Vec::new(),
+        };
+        scene.reset();
+        scene.before = files(&scene.env);
+        scene.digest = build(&scene.env, &scene.arguments).succeeds().digest();
+        scene.after = files(&scene.env);
+        scene.layout = scene.blobs();
+        scene
+    }
+
+    /// The cold cache, with a pulled base in it and perhaps the traces of an older image.
+    fn reset(&self) {
+        for name in ["cache", "layout"] {
+            let _ = fs::remove_dir_all(self.env.path(name));
+        }
+        for name in tree(&self.env.path("")) {
+            if !name.contains('/') {
+                fs::remove_file(self.env.path(&name)).expect("removed");
+            }
+        }
+        crate::support::copy(&self.env.path("img"), &self.env.cache().join("img"));
+        if self.is_second {
+            build(
+                &self.env,
+                &format!("{} --image-label older=1", self.arguments),
+            )
+            .succeeds();
+        }
+    }
+
+    fn blobs(&self) -> Vec<String> {
+        tree(&self.env.path("layout/blobs"))
+    }
+
+    /// What is wrong right after the kill; temporary files may lie where they are swept or seen, and nowhere else.
+    fn judge(&self) -> Vec<String> {
+        let stores = [
+            self.env.cache().join("img"),
+            self.env.cache().join("build"),
+            self.env.path("layout"),
+        ];
+        let mut faults: Vec<String> = stores.iter().flat_map(|store| faults_of(store)).collect();
+        for (name, found) in FILES.iter().zip(files(&self.env)) {
+            let place = FILES.iter().position(|known| known == name).expect("known");
+            if found != self.before[place] && found != self.after[place] {
+                faults.push(format!("{name} is neither old nor new"));
+            }
+        }
+        let left = temps(&self.env.path(""));
+        faults.extend(
+            (left.len() > 1)
+                .then(|| format!("more than the one file that was being written: {left:?}")),
+        );
+        faults
+    }
+
+    /// What is wrong after the next run.
+    fn heal(&self) -> Vec<String> {
+        let healed = run(&mut build_behind(&self.env, &[], &self.arguments));
+        if healed.output.status.code() != Some(0) {
+            return vec![healed.stderr()];
+        }
+        let mut faults = self.judge();
+        let same = healed.digest() == self.digest && files(&self.env) == self.after;
+        faults.extend((!same).then(|| "the next run ends otherwise".to_owned()));
+        let lost = self
+            .layout
+            .iter()
+            .filter(|name| !self.blobs().contains(name));
+        faults.extend(lost.map(|name| format!("{name} is not in the layout")));
+        faults
+    }
+
+    /// One try; `None` when the program was through before call `number`.
+    fn kill_at(&self, calls: &str, number: usize, follow: &[&str]) -> Option<Vec<String>> {
+        self.reset();
+        let trace = format!("trace={calls}");
+        let inject = format!("inject={calls}:signal=SIGKILL:when={number}");
+        let mut wrapper = vec![
+            "strace",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            &trace,
+            "-e",
+            &inject,
+        ];
+        wrapper.extend(follow);
+        let killed = run(&mut build_behind(&self.env, &wrapper, &self.arguments));
+        if killed.output.status.code() == Some(0) {
+            return None;
+        }
+        let by_kill = killed.output.status.signal() == Some(9) || !follow.is_empty();
+        assert!(by_kill, "{}", killed.stderr());
+        let mut faults = self.judge();
+        faults.extend(self.heal());
+        Some(
+            faults
+                .into_iter()
+                .map(|fault| format!("call {number}: {fault}"))
+                .collect(),
+        )
+    }
+}
+
+/// Kills at each of `numbers` until the program gets through; gives the tries and all that went wrong.
+fn kill_at_each(
+    scene: &Scene,
+    calls: &str,
+    follow: &[&str],
+    numbers: impl Iterator<Item = usize>,
+) -> (usize, Vec<String>) {
+    let mut faults = Vec::new();
+    let mut tries = 0;
+    for number in numbers {
+        let Some(found) = scene.kill_at(calls, number, follow) else {
+            return (tries, faults);
+        };
+        tries += 1;
+        faults.extend(found);
+    }
+    (tries, faults)
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn k01_k02_k04_a_kill_at_any_file_call_of_a_cold_build_is_healed() {
+    let scene = Scene::new(false);
+    let (tries, faults) = kill_at_each(&scene, FILE_CALLS, &[], 1..);
+    eprintln!(
+        "kill points of a cold build: {tries}, with faults: {}",
+        faults.len()
+    );
+    assert_eq!(faults, [""; 0]);
+    assert!(tries >= 200, "only {tries} kill points");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn k01_k02_k04_a_kill_while_an_older_image_is_replaced_leaves_the_old_or_the_new_one() {
+    let scene = Scene::new(true);
+    let (tries, faults) = kill_at_each(&scene, FILE_CALLS, &[], (1..).step_by(3));
+    eprintln!(
+        "kill points of a second build: {tries}, with faults: {}",
+        faults.len()
+    );
+    assert_eq!(faults, [""; 0]);
+    assert!(tries >= 50, "only {tries} kill points");
+}
+
+#[test]
+#[ignore = "needs strace"]
+fn k01_k02_a_kill_in_any_thread_or_child_between_file_calls_is_healed() {
+    let scene = Scene::new(false);
+    let (tries, faults) = kill_at_each(&scene, OTHER_CALLS, &["-f"], (5..).step_by(17));
+    eprintln!(
+        "kill points of all threads: {tries}, with faults: {}",
+        faults.len()
+    );
+    assert_eq!(faults, [""; 0]);
+    assert!(tries >= 20, "only {tries} kill points");
+}
