@@ -182,6 +182,7 @@ fn keep(built: &[Built], tools: &Tools<'_>) -> Result<()> {
                     && entry.annotation(media::REF_NAME) == Some(&name)
             });
             if !same {
+                tools.store.sync()?;
                 tools.store.bind(&name, &finished.root)?;
                 changed = true;
             }

@@ -74,9 +74,10 @@ impl Store {
     }
 
     /// As [`Store::prepare`], and proves that a file can be written: directories that are there already say nothing about a full
-    /// disk or a read-only mount. Costs a temporary file, which is gone afterwards.
+    /// disk or a read-only mount. Rights are asked for first, so that nothing is tried where it is not allowed.
     pub(crate) fn writable(&self) -> Result<(), Error> {
         self.prepare()?;
+        self.look_writable()?;
         self.temp()?.try_out()
     }
 

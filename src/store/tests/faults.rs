@@ -27,6 +27,23 @@ fn c15_c16_c17_what_the_system_says_becomes_a_typed_error_with_the_path() {
 }
 
 #[test]
+fn c13_c15_directories_that_are_there_do_not_pass_for_a_store_that_can_be_added_to() {
+    let home = home();
+    home.store.writable().expect("made");
+    let temps = home.store.temp_directory();
+    fs::set_permissions(&temps, fs::Permissions::from_mode(0o500)).expect("set");
+    if rustix::process::getuid().is_root() {
+        return; // to whom rights do not apply; tests/it/peers_mounts.rs takes them from root
+    }
+    let error = home.store.writable().expect_err("no right to write");
+    assert!(
+        error.is_unwritable() && error.to_string().contains(".rbuild/tmp"),
+        "{error}"
+    );
+    assert!(home.store.prepare().is_ok());
+}
+
+#[test]
 fn an_error_of_ours_survives_its_way_through_std() {
     let inner = || Error::Corrupt {
         path: PathBuf::from("blob"),
