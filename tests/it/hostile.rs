@@ -368,7 +368,7 @@ fn h20_assets_that_lead_out_of_the_project_or_nowhere_are_refused_before_compili
             hello.join(".builder.yaml"),
             ASSETS.replace("static", "/etc/hostname"),
         )
-        .expect("written")
+        .expect("written");
     });
     assert!(root.contains("/etc/hostname"), "{root}");
 }

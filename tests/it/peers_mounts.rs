@@ -75,7 +75,7 @@ fn c13_a_read_only_cache_does_not_fail_a_build_that_makes_something_new() {
 #[ignore = "needs setpriv"]
 fn c15_without_rights_to_the_cache_the_path_and_the_user_are_told_or_nothing_is_kept() {
     let shut = |path: &std::path::Path, mode| {
-        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set")
+        fs::set_permissions(path, fs::Permissions::from_mode(mode)).expect("set");
     };
     let env = TestEnv::new();
     let (made, pin) = pinned_base(&env);

@@ -2,11 +2,6 @@
 //!
 //! No test waits for a time: each waits until the program is where it should be, stops it there and only then sends the signal.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests start the program and its peers"
-)]
-
 use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::Path;

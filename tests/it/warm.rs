@@ -2,10 +2,6 @@
 //!
 //! Both lie in cargo's directory for temporary files of tests and stay there, so that a second run of the tests finds them.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests start the program and its peers"
-)]
 #![allow(
     dead_code,
     clippy::allow_attributes,
