@@ -88,6 +88,7 @@ pub(crate) fn build(env: &TestEnv, arguments: &str) -> Run {
 pub(crate) fn build_behind(env: &TestEnv, wrapper: &[&str], arguments: &str) -> Command {
     let mut command = env.wrapped(hello(), wrapper);
     replay().given_to(&mut command);
+    command.env("TMPDIR", env.path("home"));
     let root = format!("{}/", env.path("").display());
     let words = arguments.split_whitespace();
     command
@@ -135,8 +136,8 @@ pub(crate) fn faults_of(layout: &Path) -> Vec<String> {
 /// Temporary files below a directory: those of stores and those beside outputs.
 pub(crate) fn temps(directory: &Path) -> Vec<String> {
     let is_temp = |name: &String| {
-        let last = name.rsplit('/').next().unwrap_or_default();
-        name.contains(".rbuild/tmp/") || last.starts_with(".rbuild-") || last.starts_with("rbuild-")
+        let is_one = |part: &str| part.starts_with(".rbuild-") || part.starts_with("rbuild-");
+        name.contains(".rbuild/tmp/") || name.split('/').any(is_one)
     };
     tree(directory).into_iter().filter(is_temp).collect()
 }
