@@ -75,20 +75,21 @@ impl BaseImage {
         }
         Ok(absent)
     }
+}
 
-    fn place(&self) -> Option<&Path> {
-        match &self.source {
+impl Base {
+    /// The directory of the layout that it was read from.
+    pub(crate) fn place(&self) -> Option<&Path> {
+        match &self.images.first()?.source {
             Source::Builtin => None,
             Source::Store(store) => Some(store.root()),
         }
     }
-}
 
-impl Base {
     /// How the layers come to where the rest of the base is. The digest is named, because a tag may mean another image by now.
     pub(crate) fn way_to_layers(&self) -> Option<String> {
         let image = self.images.first()?;
-        let (digest, place) = (self.index.or(image.digest)?, image.place()?.display());
+        let (digest, place) = (self.index.or(image.digest)?, self.place()?.display());
         Some(match &self.name {
             Name::Reference(reference) => {
                 format!(

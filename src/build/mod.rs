@@ -22,6 +22,7 @@ use crate::digest::Digest;
 use crate::image;
 use crate::image::{Image, IndexSettings};
 use crate::media;
+use crate::media::Family;
 use crate::notes::Notes;
 use crate::plan::{ImagePlan, Plan};
 use crate::publish;
@@ -96,6 +97,17 @@ fn compiled(job: &Job, notes: &Notes) -> Result<Vec<Binary>> {
 /// All platforms of one image.
 fn assemble(plan: &ImagePlan, binaries: &[Binary], tools: &Tools<'_>) -> Result<Built> {
     let named = plan.base.published_name();
+    let docker = plan
+        .base
+        .images
+        .iter()
+        .any(|base| base.family == Family::Docker);
+    if docker && !plan.settings.annotations.is_empty() {
+        tools.notes.say(format!(
+            "annotations of `{}` are left out: Docker's manifests have none",
+            plan.name
+        ));
+    }
     let shared = layers::shared(plan, tools.store)?;
     let mut images: Vec<Image> = Vec::new();
     let mut told = Vec::new();

@@ -16,6 +16,9 @@ use crate::plan::request::{Progress, Request};
 use crate::publish::Receipt;
 use crate::store::Store;
 
+/// The variables that name the configuration.
+pub(crate) const CONFIG_VARIABLES: &[&str] = &["RBUILD_CONFIG", "KO_CONFIG_PATH"];
+
 pub(crate) fn run(arguments: &BuildArguments, world: &World) -> Result<()> {
     let notes = report::notes(request::progress(arguments) == Progress::Quiet);
     let request = request::read(arguments, world)?;
@@ -65,7 +68,7 @@ fn configuration(request: &Request, world: &World) -> Result<Config> {
 
 /// `RBUILD_CONFIG`, else what is found from `start` upwards, else the defaults.
 pub(crate) fn load(start: &Path, world: &World) -> Result<Config> {
-    if let Some((_, path)) = world.text(&["RBUILD_CONFIG", "KO_CONFIG_PATH"])? {
+    if let Some((_, path)) = world.text(CONFIG_VARIABLES)? {
         return config::load(&config::named(&world.absolute(Path::new(&path)))?);
     }
     config::find(start)?.map_or_else(|| Ok(Config::default()), |file| config::load(&file))

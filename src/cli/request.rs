@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
 use crate::base::name::Name;
 use crate::cli::args::{
@@ -17,6 +17,18 @@ use crate::platform::Platform;
 use crate::publish::Target;
 use crate::workspace::{Features, Selection};
 
+/// The variables of each setting, in the order in which they are asked; ko's names come second.
+pub(crate) const BASE_VARIABLES: &[&str] = &["RBUILD_DEFAULT_BASE_IMAGE", "KO_DEFAULTBASEIMAGE"];
+pub(crate) const PLATFORM_VARIABLES: &[&str] = &["RBUILD_DEFAULT_PLATFORMS", "KO_DEFAULTPLATFORMS"];
+pub(crate) const REPOSITORY_VARIABLES: &[&str] = &["RBUILD_REPO", "KO_DOCKER_REPO"];
+
+/// Checks what the environment says without a request.
+pub(crate) fn environment(world: &World) -> Result<()> {
+    platforms(&[], world)?;
+    default_base(world)?;
+    Ok(())
+}
+
 /// Reads a build request; nothing is looked up on disk.
 pub(crate) fn read(arguments: &BuildArguments, world: &World) -> Result<Request> {
     let image = &arguments.image;
@@ -26,16 +38,12 @@ pub(crate) fn read(arguments: &BuildArguments, world: &World) -> Result<Request>
         directory: world.directory.clone(),
         cargo: cargo(&arguments.selection, &arguments.cargo, &arguments.further),
         platforms: platforms(&image.platform, world)?,
-        base: image
-            .base
-            .as_ref()
-            .map(|text| Name::parse(text, &world.directory))
-            .transpose()?,
+        base: base(image.base.as_ref(), world)?,
         default_base: default_base(world)?,
         naming: naming(arguments, world)?,
         labels: pairs("--image-label", &image.image_label)?,
         annotations: pairs("--image-annotation", &image.image_annotation)?,
-        user: image.image_user.clone(),
+        user: user(image.image_user.as_ref())?,
         push: arguments.output.push,
         targets: targets(&arguments.output, world)?,
         references_file: arguments
@@ -112,7 +120,7 @@ fn cargo(
 }
 
 fn platforms(typed: &[String], world: &World) -> Result<Vec<Platform>> {
-    let (place, list) = match world.text(&["RBUILD_DEFAULT_PLATFORMS", "KO_DEFAULTPLATFORMS"])? {
+    let (place, list) = match world.text(PLATFORM_VARIABLES)? {
         _ if !typed.is_empty() => ("--platform", typed.to_vec()),
         Some((name, list)) => (
             name,
@@ -142,19 +150,39 @@ fn platform(text: &str) -> Result<Platform, Fault> {
 }
 
 fn default_base(world: &World) -> Result<Option<Name>> {
-    let named = world.text(&["RBUILD_DEFAULT_BASE_IMAGE", "KO_DEFAULTBASEIMAGE"])?;
-    named
-        .map(|(_, text)| Name::parse(&text, &world.directory))
-        .transpose()
+    let Some((name, text)) = world.text(BASE_VARIABLES)? else {
+        return Ok(None);
+    };
+    let parsed = Name::parse(&text, &world.directory);
+    Ok(Some(
+        parsed.with_context(|| format!("cannot use `{name}`"))?,
+    ))
+}
+
+fn base(typed: Option<&String>, world: &World) -> Result<Option<Name>> {
+    let parsed = typed
+        .map(|text| Name::parse(text, &world.directory))
+        .transpose();
+    parsed.context("cannot use `--base`")
+}
+
+/// An empty user would run the image as whoever the runtime likes.
+fn user(typed: Option<&String>) -> Result<Option<String>> {
+    match typed {
+        Some(user) if user.is_empty() || user.contains(char::is_whitespace) => Err(Fault::refused(
+            format!("`--image-user {user}` is not a user"),
+        )
+        .hint("write USER or USER:GROUP")
+        .into()),
+        typed => Ok(typed.cloned()),
+    }
 }
 
 fn naming(arguments: &BuildArguments, world: &World) -> Result<Naming> {
     let image = &arguments.image;
     let repository = match &image.repo {
         Some(repository) => Some(repository.clone()),
-        None => world
-            .text(&["RBUILD_REPO", "KO_DOCKER_REPO"])?
-            .map(|(_, text)| text),
+        None => world.text(REPOSITORY_VARIABLES)?.map(|(_, text)| text),
     };
     let style = match (image.bare, image.preserve_import_paths) {
         (true, _) => Style::Bare,
@@ -293,6 +321,7 @@ mod tests {
         for bad in [
             &["--image-label", "novalue"][..],
             &["--image-annotation", "=x"],
+            &["--image-user", ""],
             &["--platform", "linux"],
             &["--platform", "all"],
             &["--base", "A B"],

@@ -224,13 +224,16 @@ fn absent_layers(absent: &[(&Base, &Vec<Descriptor>)]) -> Fault {
         .map(|(base, _)| format!("`{}`", base.name))
         .collect();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    let message = format!(
-        "the output needs layers of the base image {names} that are not here: {}, {total} bytes",
-        layers.len()
-    );
+    let message = format!("the output needs layers of the base image {names} that are not here");
     let mut fault = Fault::new(Kind::Offline, message);
     for layer in layers.values() {
         fault = fault.because(format!("missing {} ({} bytes)", layer.digest, layer.size));
+    }
+    fault = fault.because(format!("{} in all, {total} bytes", layers.len()));
+    let places = absent.iter().filter_map(|(base, _)| base.place());
+    let places: BTreeSet<String> = places.map(|place| place.display().to_string()).collect();
+    for place in places {
+        fault = fault.because(format!("looked in {place}"));
     }
     let ways = absent.iter().filter_map(|(base, _)| base.way_to_layers());
     let fault = ways.fold(fault, Fault::hint);

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{TestEnv, base, document, hex, image, run, tree};
+use crate::support::{TestEnv, architecture, base, document, hex, image, run, tree};
 use serde_json::json;
 
 #[test]
@@ -350,4 +350,100 @@ fn help_version_and_completions_are_answers() {
     env.rbuild(&here, "build . --push=false")
         .ends_with(3)
         .says("Cargo.toml");
+}
+
+#[test]
+fn config_show_tells_every_value_and_where_it_came_from() {
+    let env = TestEnv::new();
+    let hello = env.workspace("hello");
+    fs::write(
+        hello.join(".builder.yaml"),
+        "defaultBaseImage: scratch\ndefaultFlags: [--locked]\n",
+    )
+    .expect("written");
+    let shown = run(env
+        .command(&hello)
+        .args(["config", "show"])
+        .env("KO_DEFAULTBASEIMAGE", "builtin:static"))
+    .succeeds()
+    .stdout();
+    let file = hello.join(".builder.yaml").display().to_string();
+    for line in [
+        "defaultBaseImage: builtin:static  # environment, KO_DEFAULTBASEIMAGE".to_owned(),
+        format!("defaultFlags: [\"--locked\"]  # {file}"),
+        format!("configuration: {file}  # found"),
+        "offline: false  # built in".to_owned(),
+    ] {
+        assert!(
+            shown.lines().any(|shown| shown == line),
+            "{line} is not in\n{shown}"
+        );
+    }
+    let bad = run(env
+        .command(&hello)
+        .args(["config", "show"])
+        .env("RBUILD_DEFAULT_PLATFORMS", "linux"));
+    bad.ends_with(2).says("RBUILD_DEFAULT_PLATFORMS");
+}
+
+#[test]
+fn cache_ls_tells_name_digest_platforms_state_and_size() {
+    let env = TestEnv::new();
+    let made = base(&env.cache().join("img"), false, &["r.example/base:1"]);
+    let listed = env
+        .rbuild(&env.path("home"), "cache ls")
+        .succeeds()
+        .stdout();
+    let columns: Vec<&str> = listed.trim().split('\t').collect();
+    let platform = format!("linux/{}", architecture());
+    assert_eq!(
+        columns[..4],
+        ["r.example/base:1", &made.index, &platform, "metadata"]
+    );
+}
+
+#[test]
+fn two_directories_of_one_workspace_are_one_cargo_call() {
+    let env = TestEnv::new();
+    let twins = env.workspace("twins");
+    let members: Vec<String> = fs::read_dir(&twins)
+        .expect("listed")
+        .map(|entry| entry.expect("an entry"))
+        .filter(|entry| entry.path().join("Cargo.toml").is_file())
+        .map(|entry| format!("./{}", entry.file_name().to_string_lossy()))
+        .collect();
+    assert_eq!(members.len(), 2, "{members:?}");
+    let dry = env
+        .rbuild(
+            &twins,
+            &format!("build {} --push=false --dry-run", members.join(" ")),
+        )
+        .succeeds();
+    let calls = dry
+        .stdout()
+        .lines()
+        .filter(|line| line.starts_with("run "))
+        .count();
+    assert_eq!(calls, 1, "{}", dry.stdout());
+}
+
+#[test]
+fn a_builds_features_count_when_its_binary_needs_them() {
+    let env = TestEnv::new();
+    let hello = env.workspace("hello");
+    let manifest = fs::read_to_string(hello.join("Cargo.toml")).expect("there");
+    let bin = "\n[features]\ntls = []\n\n[[bin]]\nname = \"secure\"\npath = \"src/main.rs\"\nrequired-features = [\"tls\"]\n";
+    fs::write(hello.join("Cargo.toml"), manifest + bin).expect("written");
+    env.rbuild(&hello, "build . --push=false --bin secure --dry-run")
+        .ends_with(2)
+        .says("--features tls");
+    fs::write(
+        hello.join(".builder.yaml"),
+        "builds:\n- {bin: secure, features: [tls]}\n",
+    )
+    .expect("written");
+    let dry = env
+        .rbuild(&hello, "build . --push=false --bin secure --dry-run")
+        .succeeds();
+    assert!(dry.stdout().contains("--features=tls"), "{}", dry.stdout());
 }

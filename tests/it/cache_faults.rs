@@ -156,17 +156,21 @@ fn c05_a_document_of_another_length_is_damaged_whatever_the_length_is() {
 }
 
 #[test]
-fn c05_a_layer_of_another_length_is_no_layer_for_an_output_and_nothing_to_a_reference() {
+fn c05_a_layer_of_another_length_is_damage_for_an_output_and_nothing_to_a_reference() {
     let based = Based::new();
     let path = based.path(&based.made.layer);
     let bytes = fs::read(&path).expect("readable");
     overwrite(&path, &bytes[..bytes.len() / 2]);
     build(&based.env, &based.pin).succeeds();
+    fs::remove_file(&path).expect("removed");
     for output in OUTPUTS {
+        fs::write(&path, &bytes[..bytes.len() / 2]).expect("written, or written anew");
         build(&based.env, &format!("{} {output}", based.pin))
-            .ends_with(4)
-            .says(&based.made.layer);
+            .ends_with(5)
+            .says(&based.made.layer[7..]);
         assert!(!based.env.path("out").exists());
+        // It went to the quarantine: what is left is an absence.
+        build(&based.env, &format!("{} {output}", based.pin)).ends_with(4);
     }
 }
 

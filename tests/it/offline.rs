@@ -111,7 +111,7 @@ fn o07_an_output_that_needs_layers_that_are_not_here_lists_them_with_their_sizes
         )
         .ends_with(4)
         .says(&made.layer)
-        .says("1 layers")
+        .says("1 in all")
         .says("bytes");
         let untouched = ["target", "a.tar", "out"]
             .iter()
