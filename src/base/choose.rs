@@ -290,6 +290,7 @@ fn image(platform: &Platform, pointer: &Pointer, store: &Store) -> Result<BaseIm
         config: config_of(&manifest, store)?,
         layers: manifest.layers,
         annotations: manifest.annotations,
+        name: None,
         digest: Some(pointer.digest),
         source: Source::Store(store.clone()),
     })

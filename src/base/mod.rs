@@ -46,6 +46,8 @@ pub(crate) struct BaseImage {
     pub(crate) layers: Vec<Descriptor>,
     /// Of the base's manifest.
     pub(crate) annotations: Map<String, Value>,
+    /// A name that others can pull; `None` for built-in bases and directories.
+    pub(crate) name: Option<String>,
     /// The digest of the base's manifest; `None` for the built-in bases.
     pub(crate) digest: Option<Digest>,
     /// Where the layers rest, if they are here.
@@ -140,7 +142,12 @@ pub(crate) fn resolve(name: &Name, platforms: &[Platform], shelf: Shelf<'_>) -> 
             .and_then(|store| choose::from_layout(name, pick, platforms, &store)),
         Name::Reference(reference) => choose::from_cache(name, reference, platforms, shelf),
     };
-    resolved.with_context(|| format!("cannot resolve base image `{name}`"))
+    let mut base = resolved.with_context(|| format!("cannot resolve base image `{name}`"))?;
+    let published = base.published_name();
+    for image in &mut base.images {
+        image.name.clone_from(&published);
+    }
+    Ok(base)
 }
 
 fn made(name: &Name, platforms: &[Platform], config: fn(&Platform) -> Value) -> Base {
@@ -158,6 +165,7 @@ fn made(name: &Name, platforms: &[Platform], config: fn(&Platform) -> Value) -> 
         config: config(platform),
         layers: layers.clone(),
         annotations: Map::new(),
+        name: None,
         digest: None,
         source: Source::Builtin,
     };

@@ -14,13 +14,13 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
-use crate::base::Source;
 use crate::base::builtin;
+use crate::base::{BaseImage, Source};
 use crate::compile;
 use crate::compile::{Binary, Job};
 use crate::digest::Digest;
 use crate::image;
-use crate::image::{Image, IndexSettings};
+use crate::image::{Image, IndexSettings, Told};
 use crate::media;
 use crate::media::Family;
 use crate::notes::Notes;
@@ -96,45 +96,26 @@ fn compiled(job: &Job, notes: &Notes) -> Result<Vec<Binary>> {
 
 /// All platforms of one image.
 fn assemble(plan: &ImagePlan, binaries: &[Binary], tools: &Tools<'_>) -> Result<Built> {
-    let named = plan.base.published_name();
-    let docker = plan
-        .base
-        .images
-        .iter()
-        .any(|base| base.family == Family::Docker);
-    if docker && !plan.settings.annotations.is_empty() {
-        tools.notes.say(format!(
-            "annotations of `{}` are left out: Docker's manifests have none",
-            plan.name
-        ));
-    }
+    tell_of_annotations(plan, tools.notes);
     let shared = layers::shared(plan, tools.store)?;
     let mut images: Vec<Image> = Vec::new();
     let mut told = Vec::new();
     for base in &plan.base.images {
-        let mut layers = shared.clone();
-        layers.push(layers::binary(
-            plan,
-            &base.platform,
-            (binaries, tools.store),
-        )?);
-        images.push(image::assemble(
-            tools.store,
-            base,
-            &layers,
-            (&plan.settings, named.as_deref()),
-        )?);
+        let binary = layers::binary(plan, &base.platform, (binaries, tools.store))?;
+        let layers: Vec<Told> = shared.iter().cloned().chain([binary]).collect();
+        images.push(image::assemble(tools.store, base, &layers, &plan.settings)?);
         told.push(layers);
     }
     let settings = IndexSettings {
         annotations: Some(&plan.settings.annotations),
         base: plan.base.index,
-        base_name: named,
+        base_name: plan.base.published_name(),
     };
     let root = image::index(tools.store, &images, &settings)?;
+    let (name, tags) = (plan.name.clone(), plan.tags.clone());
     let finished = Finished {
-        name: plan.name.clone(),
-        tags: plan.tags.clone(),
+        name,
+        tags,
         root,
         images,
     };
@@ -142,6 +123,16 @@ fn assemble(plan: &ImagePlan, binaries: &[Binary], tools: &Tools<'_>) -> Result<
         finished,
         layers: told,
     })
+}
+
+fn tell_of_annotations(plan: &ImagePlan, notes: &Notes) {
+    let docker = |base: &BaseImage| base.family == Family::Docker;
+    if plan.base.images.iter().any(docker) && !plan.settings.annotations.is_empty() {
+        let name = &plan.name;
+        notes.say(format!(
+            "annotations of `{name}` are left out: Docker's manifests have none"
+        ));
+    }
 }
 
 fn publish_all(plan: &Plan, finished: &[Finished], tools: &Tools<'_>) -> Result<()> {

@@ -76,46 +76,42 @@ fn cargo(
     cargo: &CargoArguments,
     further: &[String],
 ) -> CargoRequest {
-    let mut resolution = Vec::new();
-    resolution.extend(cargo.locked.then(|| "--locked".to_owned()));
-    resolution.extend(cargo.frozen.then(|| "--frozen".to_owned()));
-    resolution.extend(
-        cargo
-            .config
-            .iter()
-            .flat_map(|value| ["--config".to_owned(), value.clone()]),
-    );
-    let jobs = cargo
-        .jobs
+    let pair = |flag: &str, value: &String| [flag.to_owned(), value.clone()];
+    let locked = cargo.locked.then(|| "--locked".to_owned());
+    let frozen = cargo.frozen.then(|| "--frozen".to_owned());
+    let config = cargo
+        .config
         .iter()
-        .flat_map(|jobs| ["--jobs".to_owned(), jobs.clone()]);
-    let words = |list: &[String]| {
-        let words = list.iter().flat_map(|text| text.split([',', ' ']));
-        words
-            .filter(|word| !word.is_empty())
-            .map(str::to_owned)
-            .collect()
-    };
-    let features = Features {
-        names: words(&selection.features),
-        all: selection.all_features,
-        no_default: selection.no_default_features,
-    };
+        .flat_map(|value| pair("--config", value));
+    let jobs = cargo.jobs.iter().flat_map(|jobs| pair("--jobs", jobs));
     CargoRequest {
-        selection: Selection {
-            packages: selection.package.clone(),
-            workspace: selection.workspace,
-            exclude: selection.exclude.clone(),
-            binaries: selection.bin.clone(),
-            all_binaries: selection.bins,
-            directory: PathBuf::new(),
-            features,
-        },
+        selection: selected(selection),
         profile: cargo.profile.clone(),
         manifest: cargo.manifest_path.clone(),
         target_directory: cargo.target_dir.clone(),
-        resolution,
+        resolution: locked.into_iter().chain(frozen).chain(config).collect(),
         further: jobs.chain(further.iter().cloned()).collect(),
+    }
+}
+
+fn selected(selection: &SelectionArguments) -> Selection {
+    let words = selection
+        .features
+        .iter()
+        .flat_map(|text| text.split([',', ' ']));
+    let words = words.filter(|word| !word.is_empty());
+    Selection {
+        packages: selection.package.clone(),
+        workspace: selection.workspace,
+        exclude: selection.exclude.clone(),
+        binaries: selection.bin.clone(),
+        all_binaries: selection.bins,
+        directory: PathBuf::new(),
+        features: Features {
+            names: words.map(str::to_owned).collect(),
+            all: selection.all_features,
+            no_default: selection.no_default_features,
+        },
     }
 }
 

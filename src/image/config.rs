@@ -42,54 +42,34 @@ fn object<'a>(value: &'a mut Value, key: &str) -> &'a mut Map<String, Value> {
 
 /// The `config` object: how to run the image.
 fn run(config: &Value, settings: &Settings) -> Map<String, Value> {
-    let mut run = config
-        .get("config")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
-    run.insert("Entrypoint".to_owned(), json!([settings.path]));
+    let run = config.get("config").and_then(Value::as_object);
+    let mut run = run.cloned().unwrap_or_default();
     run.remove("Cmd");
-    if !settings.args.is_empty() {
-        run.insert("Cmd".to_owned(), json!(settings.args));
-    }
-    run.insert(
-        "Env".to_owned(),
-        Value::from(environment(run.get("Env"), settings)),
-    );
-    let texts = [
-        ("User", &settings.user),
-        ("WorkingDir", &settings.working_dir),
-        ("StopSignal", &settings.stop_signal),
+    let environment = environment(run.get("Env"), settings);
+    let args = Some(&settings.args).filter(|args| !args.is_empty());
+    let set = [
+        ("Entrypoint", Some(json!([settings.path]))),
+        ("Cmd", args.map(|args| json!(args))),
+        ("Env", Some(Value::from(environment))),
+        ("User", settings.user.clone().map(Value::from)),
+        ("WorkingDir", settings.working_dir.clone().map(Value::from)),
+        ("StopSignal", settings.stop_signal.clone().map(Value::from)),
     ];
-    for (key, value) in texts {
-        if let Some(value) = value {
-            run.insert(key.to_owned(), Value::from(value.as_str()));
-        }
-    }
-    let labels = settings
-        .labels
-        .iter()
-        .map(|(key, value)| (key.clone(), Value::from(value.as_str())));
+    let set = set
+        .into_iter()
+        .filter_map(|(key, value)| Some((key.to_owned(), value?)));
+    run.extend(set);
+    let labels = settings.labels.iter();
+    let labels = labels.map(|(key, value)| (key.clone(), Value::from(value.as_str())));
     extend(&mut run, "Labels", labels.collect());
-    extend(
-        &mut run,
-        "ExposedPorts",
-        settings
-            .ports
-            .iter()
-            .map(|port| (port.clone(), json!({})))
-            .collect(),
-    );
-    extend(
-        &mut run,
-        "Volumes",
-        settings
-            .volumes
-            .iter()
-            .map(|volume| (volume.clone(), json!({})))
-            .collect(),
-    );
+    extend(&mut run, "ExposedPorts", keys(&settings.ports));
+    extend(&mut run, "Volumes", keys(&settings.volumes));
     run
+}
+
+/// A set as image configs write one: keys with empty objects.
+fn keys(names: &[String]) -> Map<String, Value> {
+    names.iter().map(|name| (name.clone(), json!({}))).collect()
 }
 
 /// Adds `more` to the object under `key`; leaves the key alone if there is nothing to add.

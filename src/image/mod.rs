@@ -60,12 +60,12 @@ pub(crate) struct Image {
     pub(crate) family: Family,
 }
 
-/// Puts `layers` on `base`. `named` is the base's name for the annotations, if others can pull it.
+/// Puts `layers` on `base`.
 pub(crate) fn assemble(
     store: &Store,
     base: &BaseImage,
     layers: &[Told],
-    (settings, named): (&Settings, Option<&str>),
+    settings: &Settings,
 ) -> Result<Image> {
     let config = config::edited(base, layers, settings);
     let config_blob = store.put(base.family.config(), &json::canonical(&config))?;
@@ -85,7 +85,7 @@ pub(crate) fn assemble(
         "config": config_blob.to_value(),
         "layers": listed,
     });
-    annotate(&mut manifest, annotations(base, settings, named));
+    annotate(&mut manifest, annotations(base, settings));
     Ok(Image {
         platform: base.platform.clone(),
         manifest: put_manifest(store, base.family.manifest(), &manifest)?,
@@ -101,12 +101,12 @@ fn in_family(blob: &Descriptor, family: Family) -> Descriptor {
 }
 
 /// Docker's manifests have no annotations. The base's own come first, then where it came from, then the user's.
-fn annotations(base: &BaseImage, settings: &Settings, named: Option<&str>) -> Map<String, Value> {
+fn annotations(base: &BaseImage, settings: &Settings) -> Map<String, Value> {
     if base.family == Family::Docker {
         return Map::new();
     }
     let mut annotations = base.annotations.clone();
-    annotations.extend(origin(base.digest, named));
+    annotations.extend(origin(base.digest, base.name.as_deref()));
     annotations.extend(
         settings
             .annotations

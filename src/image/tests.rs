@@ -45,13 +45,7 @@ fn settings() -> Settings {
 }
 
 fn assembled(test: &TestStore, base: &BaseImage, settings: &Settings) -> (Image, Value, Value) {
-    let image = assemble(
-        &test.store,
-        base,
-        &told(test),
-        (settings, Some("r.example/base:1")),
-    )
-    .expect("assembled");
+    let image = assemble(&test.store, base, &told(test), settings).expect("assembled");
     testing::validate(&test.store, &image.manifest);
     let (manifest, config) = (
         testing::json(&test.store, &image.manifest),
@@ -180,6 +174,7 @@ fn a_variable_is_never_there_twice() {
 fn an_oci_manifest_tells_where_it_came_from_and_inherits_annotations() {
     let test = testing::store();
     let mut base = base_of(&test, &BaseSpec::default());
+    base.name = Some("r.example/base:1".into());
     base.annotations.insert("of.base".into(), json!("kept"));
     base.annotations.insert("mine".into(), json!("base's"));
     let settings = Settings {
@@ -230,7 +225,7 @@ fn foreign_layers_of_the_base_keep_every_field() {
     base.layers[0] = base.layers[0]
         .clone()
         .with("urls", json!(["https://foreign.example/layer"]));
-    let image = assemble(&test.store, &base, &told(&test), (&settings(), None)).expect("assembled");
+    let image = assemble(&test.store, &base, &told(&test), &settings()).expect("assembled");
     let manifest = testing::json(&test.store, &image.manifest);
     assert_eq!(
         manifest["layers"][0]["urls"],
@@ -243,8 +238,7 @@ fn scratch_gives_an_image_of_one_layer_and_builtin_of_four() {
     let test = testing::store();
     for (name, layers) in [("scratch", 1), ("builtin:static", 4)] {
         let base = resolve(&test, name, &["linux/amd64"]).images.remove(0);
-        let image =
-            assemble(&test.store, &base, &told(&test), (&settings(), None)).expect("assembled");
+        let image = assemble(&test.store, &base, &told(&test), &settings()).expect("assembled");
         testing::validate(&test.store, &image.manifest);
         let manifest = testing::json(&test.store, &image.manifest);
         assert_eq!(
@@ -294,7 +288,7 @@ fn one_image_is_itself_and_several_are_an_index_in_the_order_asked_for() {
     let images: Vec<Image> = base
         .images
         .iter()
-        .map(|base| assemble(&test.store, base, &told(&test), (&settings(), None)).expect("made"))
+        .map(|base| assemble(&test.store, base, &told(&test), &settings()).expect("made"))
         .collect();
     let annotations = pairs(&[("k", "v")]);
     let settings = IndexSettings {
@@ -356,7 +350,7 @@ fn an_index_of_docker_images_is_a_docker_list() {
     let images: Vec<Image> = base
         .images
         .iter()
-        .map(|base| assemble(&test.store, base, &told(&test), (&settings(), None)).expect("made"))
+        .map(|base| assemble(&test.store, base, &told(&test), &settings()).expect("made"))
         .collect();
     let root = index(
         &test.store,
@@ -401,6 +395,6 @@ fn a_manifest_that_no_registry_would_take_is_an_error_here() {
         annotations: pairs(&[("k", &"x".repeat(5 << 20))]),
         ..settings()
     };
-    let error = assemble(&test.store, &base, &told(&test), (&huge, None)).expect_err("too large");
+    let error = assemble(&test.store, &base, &told(&test), &huge).expect_err("too large");
     assert_eq!(error.downcast::<Fault>().expect("a fault").kind, Kind::Disk);
 }

@@ -6,49 +6,42 @@ use anyhow::Result;
 
 use crate::fault::Fault;
 use crate::plan::request::{Naming, Style};
-use crate::reference::{Reference, is_tag};
+use crate::reference::{BadReference, Reference, is_tag};
 
 /// Where images live that no repository was named for.
 const NOWHERE: &str = "rbuild.local";
 
 /// `registry/repository` for a binary (or the name that the configuration gives its image), in the directory `within` the workspace.
 pub(crate) fn name(naming: &Naming, binary: &str, within: &Path) -> Result<String> {
-    let repository = naming
-        .repository
-        .as_deref()
-        .map(|text| text.trim_end_matches('/'));
+    let repository = naming.repository.as_deref();
+    let repository = repository.map(|text| text.trim_end_matches('/'));
+    if naming.style == Style::Bare && repository.is_none() {
+        return Err(Fault::refused("`--bare` needs a repository")
+            .hint("add `--repo REGISTRY/NAME` or set `RBUILD_REPO`")
+            .into());
+    }
     let root = repository.unwrap_or(NOWHERE);
     let name = match naming.style {
-        Style::Bare if repository.is_none() => {
-            return Err(Fault::refused("`--bare` needs a repository")
-                .hint("add `--repo REGISTRY/NAME` or set `RBUILD_REPO`")
-                .into());
-        }
         Style::Bare => root.to_owned(),
         Style::Binary => format!("{root}/{binary}"),
         Style::Path => parts(root, within, binary).join("/"),
     };
     let lower = name.to_lowercase();
-    let parsed: Result<Reference, _> = lower.parse();
-    match parsed {
-        Ok(reference)
-            if reference.digest.is_none()
-                && reference.tag.as_deref() == Some("latest")
-                && !ends_in_tag(&lower) =>
-        {
-            Ok(reference.name())
-        }
-        Ok(_) => Err(
-            Fault::refused(format!("the repository `{root}` holds a tag or digest"))
-                .hint("give tags with `--tags`")
-                .into(),
-        ),
-        Err(error) => Err(
-            Fault::refused(format!("cannot name the image of `{binary}`: {error}"))
-                .hint("set `image: {name: …}` for it in .builder.yaml, or choose another `--repo`")
-                .into(),
-        ),
+    if lower.contains('@') || ends_in_tag(&lower) {
+        let fault = Fault::refused(format!(
+            "the repository of `{binary}` holds a tag, a digest or a password"
+        ));
+        return Err(fault.hint("give tags with `--tags`").into());
     }
+    match lower.parse::<Reference>() {
+        Ok(reference) => Ok(reference.name()),
+        Err(error) => Err(unnameable(binary, &error).into()),
+    }
+}
+
+fn unnameable(binary: &str, error: &BadReference) -> Fault {
+    Fault::refused(format!("cannot name the image of `{binary}`: {error}"))
+        .hint("set `image: {name: …}` for it in .builder.yaml, or choose another `--repo`")
 }
 
 fn ends_in_tag(name: &str) -> bool {

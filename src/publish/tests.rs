@@ -41,7 +41,7 @@ fn finished(test: &TestStore, platforms: &[&str], tags: &[&str]) -> (Finished, S
     let images: Vec<Image> = base
         .images
         .iter()
-        .map(|base| image::assemble(&build, base, &told, (&settings, None)).expect("made"))
+        .map(|base| image::assemble(&build, base, &told, &settings).expect("made"))
         .collect();
     let root = image::index(&build, &images, &IndexSettings::default()).expect("made");
     let tags = tags.iter().map(|tag| (*tag).to_owned()).collect();
