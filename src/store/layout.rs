@@ -86,6 +86,7 @@ impl Store {
         let own = [
             self.blobs_directory(),
             self.temp_directory(),
+            self.root.join(".rbuild"),
             self.root.clone(),
         ];
         let above = self.root.ancestors().find(|path| path.exists());
