@@ -21,7 +21,7 @@ pub(crate) fn write(
         .with_context(|| format!("cannot write the layout {}", directory.display()))
 }
 
-/// Refuses a directory that [`write`] could not add to, as far as that can be seen without writing.
+/// Refuses a directory that [`write()`] could not add to, as far as that can be seen without writing.
 pub(crate) fn look(directory: &Path, notes: &Notes) -> Result<()> {
     Store::output(directory, notes)
         .and_then(|layout| layout.look_writable())
