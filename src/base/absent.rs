@@ -46,21 +46,22 @@ pub(crate) fn blob(what: &str, digest: &Digest, size: Option<u64>, store: &Store
 pub(crate) fn no_such_tag(reference: &Reference, cache: &Store) -> Fault {
     let fault = offline(format!("the cache records no name `{reference}`"))
         .because(format!("it was looked for in {}", cache.root().display()));
+    let pull = pull(&reference.to_string(), cache);
     let entries = cache.entries().unwrap_or_default();
-    let held: BTreeSet<String> = entries
-        .iter()
-        .map(|entry| entry.digest.to_string())
-        .collect();
-    let Some(first) = held.first() else {
+    if entries.is_empty() {
+        return fault.because("the cache is empty").hint(pull);
+    }
+    let nameless = entries.iter().filter(|entry| may_be(entry, reference));
+    let nameless: BTreeSet<String> = nameless.map(|entry| entry.digest.to_string()).collect();
+    let Some(first) = nameless.first() else {
         return fault
-            .because("the cache is empty")
-            .hint(pull(&reference.to_string(), cache));
+            .because("what the cache holds has other names")
+            .hint(pull);
     };
-    let listed: Vec<&str> = held.iter().take(LISTED).map(String::as_str).collect();
-    let more = if held.len() > LISTED {
-        format!(" and {} more", held.len() - LISTED)
-    } else {
-        String::new()
+    let listed: Vec<&str> = nameless.iter().take(LISTED).map(String::as_str).collect();
+    let more = match nameless.len() {
+        count if count > LISTED => format!(" and {} more", count - LISTED),
+        _ => String::new(),
     };
     fault
         .because(format!(
@@ -71,7 +72,17 @@ pub(crate) fn no_such_tag(reference: &Reference, cache: &Store) -> Fault {
             "pin what you mean: `{}@{first}`, if that is the image",
             reference.name()
         ))
-        .hint(pull(&reference.to_string(), cache))
+        .hint(pull)
+}
+
+/// Whether an entry may be an image of this repository: it has no full name, or one of the repository.
+fn may_be(entry: &Descriptor, reference: &Reference) -> bool {
+    let Some(name) = entry.annotation(media::REF_NAME) else {
+        return true;
+    };
+    let name = name.strip_prefix("index.").unwrap_or(name);
+    let rest = name.strip_prefix(&reference.name());
+    !name.contains('/') || rest.is_some_and(|rest| rest.starts_with([':', '@']))
 }
 
 /// A pinned digest whose blob is not here; an image of the platform may be, if only that was pulled.
@@ -81,7 +92,7 @@ pub(crate) fn pin_not_here(reference: &Reference, platforms: &[Platform], cache:
         digest(reference)
     ))
     .because(looked_in(cache));
-    let images = images_here(platforms, cache);
+    let images = images_here(reference, platforms, cache);
     for (platform, digest) in &images {
         fault = fault.because(format!("an image for {platform} is here: {digest}"));
     }
@@ -101,10 +112,15 @@ fn digest(reference: &Reference) -> String {
 }
 
 /// The single images that the cache holds for one of `platforms`.
-fn images_here(platforms: &[Platform], cache: &Store) -> Vec<(Platform, Digest)> {
+fn images_here(
+    reference: &Reference,
+    platforms: &[Platform],
+    cache: &Store,
+) -> Vec<(Platform, Digest)> {
     let entries = cache.entries().unwrap_or_default();
     let mut images: Vec<(Platform, Digest)> = entries
         .iter()
+        .filter(|entry| may_be(entry, reference))
         .filter_map(|entry| image_platform(entry, cache))
         .collect();
     images.retain(|(offered, _)| platforms.iter().any(|wanted| wanted.accepts(offered)));
@@ -135,7 +151,7 @@ pub(crate) fn no_such_name(name: &str, store: &Store) -> Fault {
     let entries = store.entries().unwrap_or_default();
     let fault = offline(format!("no entry is named `{name}`"))
         .because(format!("it was looked for in {}", store.root().display()));
-    with_choices(fault, &entries)
+    with_choices(fault, &entries).hint("write the name as it is recorded: `oci:DIR:NAME`")
 }
 
 /// An `oci:DIR` that holds nothing.

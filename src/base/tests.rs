@@ -508,3 +508,17 @@ fn the_built_in_bases_need_no_store_and_serve_any_platform() {
     let empty = resolve_in(&test, "scratch", &platforms).expect("made");
     assert!(empty.images.iter().all(|image| image.layers.is_empty()));
 }
+
+#[test]
+fn images_of_other_repositories_are_not_offered_for_a_missing_tag_or_pin() {
+    let test = testing::store();
+    let image = testing::image(&test.store, &BaseSpec::default());
+    test.store.bind("r.example/other:1", &image).expect("bound");
+    let pin = format!("debian@{}", Digest::of(b"elsewhere"));
+    for name in ["debian:13", pin.as_str()] {
+        let (kind, text) = refused(&test, name, &["linux/amd64"]);
+        assert_eq!(kind, Kind::Offline);
+        assert!(!text.contains(&image.digest.to_string()), "{text}");
+        assert!(text.contains("crane pull"), "{text}");
+    }
+}

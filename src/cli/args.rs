@@ -124,7 +124,7 @@ pub(crate) struct SelectionArguments {
     /// All features of the selected packages
     #[arg(long)]
     pub(crate) all_features: bool,
-    /// Not the default feature
+    /// Not the default features
     #[arg(long)]
     pub(crate) no_default_features: bool,
 }
@@ -135,6 +135,9 @@ pub(crate) struct CargoArguments {
     /// Profile to build with [default: release]
     #[arg(long, value_name = "NAME")]
     pub(crate) profile: Option<String>,
+    /// The default anyway
+    #[arg(short, long, conflicts_with = "profile")]
+    pub(crate) release: bool,
     /// Cargo.lock must not change
     #[arg(long)]
     pub(crate) locked: bool,
@@ -193,10 +196,10 @@ pub(crate) struct ImageArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
-    /// Whether to push to the registry
+    /// Whether to push to a registry, which comes with the next version: give --push=false
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub(crate) push: bool,
-    /// Add the images to an OCI layout directory
+    /// Add the images to an OCI layout directory, made if it is not there
     #[arg(long, value_name = "DIR")]
     pub(crate) oci_layout_path: Option<PathBuf>,
     /// Write the images as one OCI archive, any number of platforms

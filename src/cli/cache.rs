@@ -71,7 +71,7 @@ fn verify(root: &Path) -> Result<()> {
     let fault = damaged.into_iter().fold(fault, Fault::because);
     Err(fault
         .hint(format!(
-            "the next build that needs one in {} moves it away; pull its image again, for instance with `crane pull --format oci NAME DIR`",
+            "what lies in {} came from elsewhere: remove the damaged file, then pull its image again (other tools pass over a file that is there)",
             root.join("img").display()
         ))
         .hint(format!(

@@ -10,6 +10,7 @@ use crate::cli::report;
 use crate::cli::request;
 use crate::cli::world::World;
 use crate::config::Config;
+use crate::fault::Fault;
 
 /// One line of the answer.
 struct Shown {
@@ -26,6 +27,9 @@ const OVER_THE_FILE: [(&str, &[&str]); 2] = [
 
 pub(crate) fn show(arguments: &ConfigArguments, world: &World) -> Result<()> {
     request::environment(world)?;
+    if !world.absolute(&arguments.path).exists() {
+        return Err(Fault::refused(format!("there is no {}", arguments.path.display())).into());
+    }
     let config = build::load(&world.absolute(&arguments.path), world)?;
     let mut all = of_file(&config);
     for (key, names) in OVER_THE_FILE {

@@ -5,6 +5,7 @@
 //! procedural macros need, they need for the host. `links` alone says nothing: rayon-core has it and no C.
 
 use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::collections::VecDeque;
 use std::fs;
 use std::path::Path;
@@ -70,7 +71,8 @@ pub(crate) fn c_needs(
     let Ok(lock) = fs::read(root.join("Cargo.lock")) else {
         return ask(toolchain, question, target);
     };
-    if !may_need_c(&String::from_utf8_lossy(&lock)) {
+    let text = String::from_utf8_lossy(&lock);
+    if is_current(&text, question.workspace) && !may_need_c(&text) {
         return Ok(Vec::new());
     }
     let key = key(&lock, question, target);
@@ -89,10 +91,24 @@ pub(crate) fn c_needs(
 
 /// Whether a lock file names a package that build scripts use for C.
 pub(super) fn may_need_c(lock: &str) -> bool {
-    let names = lock
-        .lines()
-        .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'));
-    names.into_iter().any(|name| TOOLS.contains(&name))
+    locked(lock).any(|name| TOOLS.contains(&name))
+}
+
+/// Whether a lock file knows every dependency of the workspace. One that was added since it was written may bring C.
+pub(super) fn is_current(lock: &str, workspace: &Workspace) -> bool {
+    let locked: BTreeSet<&str> = locked(lock).collect();
+    let mut packages = workspace.packages.iter();
+    packages.all(|package| {
+        package
+            .dependencies
+            .iter()
+            .all(|name| locked.contains(name.as_str()))
+    })
+}
+
+fn locked(lock: &str) -> impl Iterator<Item = &str> {
+    lock.lines()
+        .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
 }
 
 fn key(lock: &[u8], question: &Question<'_>, target: &Target) -> Digest {

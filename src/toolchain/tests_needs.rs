@@ -273,11 +273,30 @@ fn a_damaged_memory_is_asked_again() {
 #[test]
 fn a_lock_file_without_c_tools_asks_nobody() {
     let machine = Machine::with(&[X86_GNU]);
-    let workspace = workspace(&machine);
+    let mut workspace = workspace(&machine);
+    let all = workspace.packages.iter_mut();
+    all.for_each(|package| package.dependencies.clear());
     machine.file(
         "workspace/Cargo.lock",
         "version = 4\n[[package]]\nname = \"web\"\n",
     );
     fs::remove_file(machine.path("workspace/Cargo.toml")).expect("removed");
     assert!(predicted(&machine, &workspace, &["tls"]).is_empty());
+}
+
+#[test]
+fn a_lock_that_lacks_a_dependency_of_a_manifest_is_not_asked() {
+    let workspace = |dependencies: &[&str]| Workspace {
+        root: "/ws".into(),
+        target_directory: "/ws/target".into(),
+        packages: vec![Package {
+            dependencies: dependencies.iter().map(|name| (*name).to_owned()).collect(),
+            ..Package::default()
+        }],
+        default_members: Vec::new(),
+    };
+    let lock = "[[package]]\nname = \"itoa\"\nversion = \"1.0.0\"\n";
+    assert!(is_current(lock, &workspace(&["itoa"])));
+    assert!(!is_current(lock, &workspace(&["itoa", "ring"])));
+    assert!(is_current("", &workspace(&[])));
 }

@@ -84,6 +84,9 @@ fn failed(directory: &Path, stderr: &str) -> Fault {
             "name a directory that holds a Cargo.toml, such as `rbuild build path/to/package`",
         );
     }
+    if stderr.contains("--offline") {
+        return fault.hint("run `cargo fetch` once while online");
+    }
     fault
 }
 
@@ -113,6 +116,8 @@ pub(crate) struct Package {
     pub(crate) homepage: Option<String>,
     pub(crate) binaries: Vec<Bin>,
     pub(crate) default_run: Option<String>,
+    /// Names of the packages that its Cargo.toml depends on, as Cargo.lock spells them.
+    pub(crate) dependencies: Vec<String>,
     /// Each feature with what it switches on.
     pub(crate) features: BTreeMap<String, Vec<String>>,
 }
@@ -167,6 +172,11 @@ fn package(from: &cargo_metadata::Package) -> Result<Package> {
         homepage: from.homepage.clone(),
         binaries: binaries.map(binary).collect::<Result<_>>()?,
         default_run: from.default_run.clone(),
+        dependencies: from
+            .dependencies
+            .iter()
+            .map(|one| one.name.clone())
+            .collect(),
         features: from.features.clone(),
     })
 }
