@@ -7,11 +7,6 @@
     clippy::disallowed_methods,
     reason = "tests start the program and its peers"
 )]
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    reason = "each test file uses its own part of this one"
-)]
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};

@@ -2,12 +2,6 @@
 //!
 //! Both lie in cargo's directory for temporary files of tests and stay there, so that a second run of the tests finds them.
 
-#![allow(
-    dead_code,
-    clippy::allow_attributes,
-    reason = "each test file uses its own part of this one"
-)]
-
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
