@@ -18,6 +18,10 @@ pub(crate) enum Kind {
     Offline = 4,
     /// Bytes did not match their digest, or a document is not what it claims to be.
     Integrity = 5,
+    /// A registry does not know us, or does not let us.
+    Authentication = 6,
+    /// A registry, or the network on the way to it.
+    Registry = 7,
     /// The disk, the file system's permissions or a limit of ours.
     Disk = 8,
 }

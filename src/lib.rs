@@ -22,8 +22,19 @@ mod notes;
 mod plan;
 mod platform;
 mod process;
+#[cfg_attr(
+    not(test),
+    expect(dead_code, reason = "used as soon as something travels")
+)]
+mod progress;
 mod publish;
 mod reference;
+#[expect(
+    dead_code,
+    unused_imports,
+    reason = "the room is furnished commit by commit"
+)]
+mod registry;
 mod store;
 #[cfg(test)]
 mod testing;

@@ -17,10 +17,11 @@ const FLOORS: [&[&str]; 10] = [
         "network",
         "notes",
         "platform",
+        "progress",
         "timestamp",
     ],
     &["process", "reference", "store"],
-    &["config", "layer", "workspace"],
+    &["config", "layer", "registry", "workspace"],
     &["base", "toolchain"],
     &["compile", "image"],
     &["buildcache"],
@@ -31,11 +32,16 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// Crates that one room alone may name.
-const DOORS: [(&str, &[&str]); 7] = [
+const DOORS: [(&str, &[&str]); 12] = [
     ("serde_yaml", &["config"]),
     ("cargo_metadata", &["workspace", "toolchain", "compile"]),
     ("cargo_config2", &["toolchain"]),
     ("object", &["compile"]),
+    ("indicatif", &["cli"]),
+    ("reqwest", &["registry"]),
+    ("rustls", &["registry"]),
+    ("rustls_native_certs", &["registry"]),
+    ("tokio", &["registry"]),
     ("directories", &["cli"]),
     ("signal_hook", &["cli"]),
     ("clap", &["cli"]),

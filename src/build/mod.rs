@@ -27,6 +27,7 @@ use crate::notes::Notes;
 use crate::plan::{ImagePlan, Plan};
 use crate::publish;
 use crate::publish::{Finished, Shelves};
+use crate::registry::Registry;
 use crate::store::Store;
 
 pub(crate) use areas::is_path;
@@ -43,6 +44,9 @@ pub(crate) struct Tools<'a> {
     pub(crate) cache: &'a Store,
     /// `$KOCACHE/build`, or a temporary one: what rbuild makes.
     pub(crate) store: &'a Store,
+    /// Absent when offline.
+    #[expect(dead_code, reason = "asked as soon as it can answer")]
+    pub(crate) registry: Option<&'a Registry>,
     pub(crate) notes: &'a Notes,
     pub(crate) environment: &'a BTreeMap<OsString, OsString>,
     pub(crate) now: SystemTime,

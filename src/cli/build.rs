@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::build;
 use crate::cli::args::BuildArguments;
+use crate::cli::registries;
 use crate::cli::report;
 use crate::cli::request;
 use crate::cli::world::World;
@@ -27,10 +28,12 @@ pub(crate) fn run(arguments: &BuildArguments, world: &World) -> Result<()> {
     let root = world.cache()?;
     let cache = Store::cache(&root.join("img"), &notes)?;
     let (store, _temporary) = build_store(&root, world, &notes)?;
+    let registry = registries::connect(request.network, &config, (world, &notes));
     let elapsed = || world.started.elapsed();
     let tools = build::Tools {
         cache: &cache,
         store: &store,
+        registry: registry.as_ref(),
         notes: &notes,
         environment: &world.environment,
         now: world.now,

@@ -6,6 +6,7 @@ mod args;
 mod build;
 mod cache;
 mod config;
+mod registries;
 mod report;
 mod request;
 mod signals;

@@ -8,6 +8,7 @@ use anyhow::Result;
 
 use crate::fault::{Fault, Kind};
 use crate::notes::Notes;
+use crate::registry;
 use crate::store;
 
 /// Notes that are printed as they are said.
@@ -95,9 +96,14 @@ fn as_fault(cause: &(dyn std::error::Error + 'static)) -> Option<Fault> {
             .downcast_ref::<store::Error>()
             .map(store::Error::fault)
     };
+    let registry = || {
+        cause
+            .downcast_ref::<registry::Error>()
+            .map(registry::Error::fault)
+    };
     // An I/O error hides what it was made from: neither its own text nor its source leads there.
     let wrapped = || as_fault(cause.downcast_ref::<io::Error>()?.get_ref()?);
-    fault().or_else(store).or_else(wrapped)
+    fault().or_else(store).or_else(registry).or_else(wrapped)
 }
 
 fn code(error: &anyhow::Error) -> u8 {

@@ -1,0 +1,96 @@
+//! Why a registry could not do what it was asked.
+//!
+//! Text from a registry is cut and never holds a secret of ours; it is escaped where it is printed.
+
+use std::fmt;
+
+use crate::fault::{Fault, Kind};
+use crate::store;
+
+/// What callers branch on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// 404: no such repository, manifest, blob or upload.
+    Absent,
+    /// 401 after everything was tried, or credentials that cannot be had.
+    Unauthorized,
+    /// 403.
+    Denied,
+    /// No answer that could be understood: name, connection, TLS, time.
+    Unreachable,
+    /// Another status.
+    Status(u16),
+    /// An answer that breaks the specification, or that we refuse to follow.
+    Protocol,
+    /// Bytes that do not match their digest.
+    Integrity,
+    /// Beyond a limit of ours or the registry's.
+    Limit,
+    /// Settings that cannot be used: a certificate, a mirror, a proxy.
+    Settings,
+    /// The store, while bytes came in or went out.
+    Store,
+    /// The user asked to stop.
+    Stopped,
+}
+
+/// A cause with what a person needs to know.
+#[derive(Clone, Debug)]
+pub(crate) struct Error {
+    pub(crate) cause: Cause,
+    fault: Box<Fault>,
+}
+
+impl Error {
+    pub(crate) fn new(cause: Cause, message: impl Into<String>) -> Error {
+        let fault = Box::new(Fault::new(kind(cause), message));
+        Error { cause, fault }
+    }
+
+    /// Adds one reason.
+    pub(crate) fn because(mut self, reason: impl Into<String>) -> Error {
+        self.fault = Box::new(self.fault.because(reason));
+        self
+    }
+
+    /// Adds one way out.
+    pub(crate) fn hint(mut self, hint: impl Into<String>) -> Error {
+        self.fault = Box::new(self.fault.hint(hint));
+        self
+    }
+
+    pub(crate) fn fault(&self) -> Fault {
+        (*self.fault).clone()
+    }
+}
+
+fn kind(cause: Cause) -> Kind {
+    match cause {
+        Cause::Unauthorized | Cause::Denied => Kind::Authentication,
+        Cause::Integrity => Kind::Integrity,
+        Cause::Limit | Cause::Store => Kind::Disk,
+        Cause::Settings => Kind::Refused,
+        Cause::Stopped => Kind::Other,
+        Cause::Absent | Cause::Unreachable | Cause::Status(_) | Cause::Protocol => Kind::Registry,
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.fault.fmt(out)
+    }
+}
+
+impl std::error::Error for Error {}
+
+impl From<store::Error> for Error {
+    fn from(error: store::Error) -> Error {
+        let fault = Box::new(error.fault());
+        let cause = if fault.kind == Kind::Integrity {
+            Cause::Integrity
+        } else {
+            Cause::Store
+        };
+        Error { cause, fault }
+    }
+}

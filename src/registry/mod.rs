@@ -1,0 +1,106 @@
+//! The door to registries: the only network, and the only room that is async.
+//!
+//! Outside it is plain functions: each waits for its answer on the caller's thread, so several threads make several requests at once.
+//! Nothing is opened, read or started before the first request. No secret leaves this room, not even in a message.
+
+mod auth;
+mod client;
+mod endpoint;
+mod error;
+mod origin;
+mod patience;
+mod pull;
+mod push;
+mod reading;
+mod settings;
+mod transport;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+
+use crate::interrupt;
+use crate::network::Network;
+use crate::notes::Notes;
+use crate::progress::Transfers;
+use crate::registry::client::Client;
+
+pub(crate) use error::{Cause, Error};
+pub(crate) use push::{Origins, Parcel, Sent};
+pub(crate) use reading::Fetched;
+pub(crate) use settings::{HostSettings, Mirror, Settings};
+
+/// How often a waiting request looks whether the user asked to stop.
+const GLANCE: Duration = Duration::from_millis(50);
+
+/// Registries, as far as this run may talk to them; cheap to clone.
+#[derive(Clone)]
+pub(crate) struct Registry(Arc<Inner>);
+
+struct Inner {
+    client: Client,
+    /// How many blobs travel at once.
+    parallel: usize,
+    runtime: OnceLock<Runtime>,
+}
+
+/// Whom to tell what happens.
+#[derive(Clone, Debug)]
+pub(crate) struct Listeners {
+    pub(crate) notes: Notes,
+    pub(crate) transfers: Transfers,
+}
+
+impl Registry {
+    /// The one way to registries; opens nothing yet.
+    pub(crate) fn connect(
+        _permission: Network,
+        settings: Settings,
+        listeners: Listeners,
+    ) -> Registry {
+        Registry(Arc::new(Inner {
+            parallel: settings.parallel.max(1),
+            client: Client::new(settings, listeners),
+            runtime: OnceLock::new(),
+        }))
+    }
+
+    /// Runs one conversation to its end on this thread; a signal ends it.
+    fn wait<T>(&self, conversation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
+        self.runtime().block_on(async {
+            tokio::select! {
+                biased;
+                result = conversation => result,
+                stopped = stopped() => Err(stopped),
+            }
+        })
+    }
+
+    fn runtime(&self) -> &Runtime {
+        self.0.runtime.get_or_init(|| {
+            let mut builder = Builder::new_multi_thread();
+            let runtime = builder.worker_threads(2).enable_all().build();
+            runtime.expect("threads can be started")
+        })
+    }
+
+    fn client(&self) -> &Client {
+        &self.0.client
+    }
+}
+
+async fn stopped() -> Error {
+    loop {
+        if let Err(error) = interrupt::check() {
+            return Error::new(Cause::Stopped, error.to_string());
+        }
+        tokio::time::sleep(GLANCE).await;
+    }
+}
+
+impl std::fmt::Debug for Registry {
+    fn fmt(&self, out: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        out.write_str("Registry")
+    }
+}
