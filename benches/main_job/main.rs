@@ -10,10 +10,13 @@
     reason = "a bench starts the programs that it measures and a registry for one of them, and prints what it found"
 )]
 
+#[path = "../stopwatch/call.rs"]
 mod call;
 mod go_world;
+#[path = "../stopwatch/measure.rs"]
 mod measure;
 mod rust_world;
+#[path = "../stopwatch/table.rs"]
 mod table;
 
 use std::path::Path;
