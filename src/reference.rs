@@ -99,7 +99,8 @@ impl FromStr for Reference {
     }
 }
 
-const NO_REGISTRY: &str = "its registry is not a host of letters, digits, `-` and `.`, nor an IPv6 address in brackets";
+const NO_REGISTRY: &str =
+    "its registry is not a host of letters, digits, `-` and `.`, nor an IPv6 address in brackets";
 
 /// `host[:port]` in the one spelling that credentials and settings are looked up by: lower case, IPv6 in brackets, `docker.io` for
 /// Docker Hub. `None` for what is no registry.
@@ -196,7 +197,7 @@ fn is_label(label: &str) -> bool {
 }
 
 /// One part of a repository: runs of `a-z0-9`, and between two of them `.`, `_`, `__` or any number of `-`.
-fn is_path_part(part: &str) -> bool {
+pub(crate) fn is_path_part(part: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_separator =
         |text: &str| ["", ".", "_", "__"].contains(&text) || text.bytes().all(|byte| byte == b'-');
@@ -449,7 +450,17 @@ mod tests {
             assert_eq!(registry(typed).as_deref(), Some(one));
         }
         for bad in [
-            "", ":", ":5000", "a b", "a/b", "https://a", "u:p@a", "a:b", "a:65536", "a..b", "-a",
+            "",
+            ":",
+            ":5000",
+            "a b",
+            "a/b",
+            "https://a",
+            "u:p@a",
+            "a:b",
+            "a:65536",
+            "a..b",
+            "-a",
         ] {
             assert_eq!(registry(bad), None, "{bad}");
         }

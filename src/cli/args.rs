@@ -6,6 +6,8 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cli::registry_arguments::RegistryArguments;
+
 /// Turns Rust programs into OCI container images: no Docker, no daemon, no privileges and, where it can, no network.
 #[derive(Debug, Parser)]
 #[command(
@@ -76,6 +78,8 @@ pub(crate) struct BuildArguments {
     pub(crate) image: ImageArguments,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
     /// No socket at all; cargo gets --offline too
     #[arg(long)]
     pub(crate) offline: bool,

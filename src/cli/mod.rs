@@ -7,6 +7,7 @@ mod build;
 mod cache;
 mod config;
 mod registries;
+mod registry_arguments;
 mod report;
 mod request;
 mod signals;
