@@ -4,6 +4,7 @@
 //! Nothing is opened, read or started before the first request. No secret leaves this room, not even in a message.
 
 mod auth;
+mod challenge;
 mod client;
 mod endpoint;
 mod error;
