@@ -6,6 +6,7 @@
 mod auth;
 mod challenge;
 mod client;
+mod credentials;
 mod endpoint;
 mod error;
 mod origin;
