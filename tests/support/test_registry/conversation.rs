@@ -1,6 +1,6 @@
 //! One connection: requests one after the other, each answered as its rule says.
 
-use std::io::{BufReader, Read, Result, Write};
+use std::io::{BufReader, ErrorKind, Read, Result, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +24,7 @@ enum After {
 /// Talks until one side ends it.
 pub(super) fn hold(server: &Arc<Server>, wire: Wire) {
     let mut reader = BufReader::new(wire);
-    while let Ok(Some(request)) = Request::read(&mut reader) {
+    while let Some(request) = next(&mut reader) {
         let mut exchange = Exchange::new(server, &request, &mut reader);
         let action = exchange.action();
         let after = exchange.act(action);
@@ -36,6 +36,18 @@ pub(super) fn hold(server: &Arc<Server>, wire: Wire) {
         }
     }
     reader.into_inner().close();
+}
+
+/// The next request; what is none is told so, as Go's servers do.
+fn next(reader: &mut BufReader<Wire>) -> Option<Request> {
+    Request::read(reader).unwrap_or_else(|error| {
+        if error.kind() == ErrorKind::InvalidData {
+            let _ = reader.get_mut().write_all(
+                b"HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\n\r\n400 Bad Request",
+            );
+        }
+        None
+    })
 }
 
 /// One request on its way to an answer.

@@ -5,6 +5,9 @@ use std::io::{BufRead, Error, ErrorKind, Read, Result};
 /// More than any client sends; beyond it the connection is given up.
 const LONGEST_HEAD: u64 = 256 * 1024;
 
+/// Who greets with this wants TLS; there may be no line to wait for.
+const BEGIN_OF_TLS: u8 = 0x16;
+
 #[derive(Clone, Debug)]
 pub(super) struct Request {
     pub(super) method: String,
@@ -19,6 +22,9 @@ pub(super) struct Request {
 impl Request {
     /// The next head, or `None` when the client has ended the connection in order.
     pub(super) fn read(reader: &mut impl BufRead) -> Result<Option<Request>> {
+        if reader.fill_buf()?.first() == Some(&BEGIN_OF_TLS) {
+            return Err(malformed());
+        }
         let mut head = reader.take(LONGEST_HEAD);
         let Some(first) = line(&mut head)? else {
             return Ok(None);
