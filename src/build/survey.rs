@@ -172,6 +172,7 @@ fn known(
         bases,
         absent,
         kodata: kodata(wanted),
+        registry: tools.registry.cloned(),
     })
 }
 

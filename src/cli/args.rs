@@ -24,7 +24,7 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Compile, assemble, write; prints one reference per image
+    /// Compile, assemble, push; prints one reference per image
     Build(Box<BuildArguments>),
     /// Look at the cache
     Cache {
@@ -180,12 +180,15 @@ pub(crate) struct ImageArguments {
     /// User that the image runs as [default: the base's]
     #[arg(long, value_name = "USER[:GROUP]")]
     pub(crate) image_user: Option<String>,
-    /// Repository that the images are named in; also RBUILD_REPO
+    /// Repository that the images are named in and pushed to; also RBUILD_REPO
     #[arg(long, value_name = "REPO")]
     pub(crate) repo: Option<String>,
     /// Tags [default: latest]
     #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
     pub(crate) tags: Vec<String>,
+    /// Print NAME:TAG without a digest; needs exactly one tag
+    #[arg(long)]
+    pub(crate) tag_only: bool,
     /// Name the image REPO
     #[arg(long, conflicts_with_all = ["base_import_paths", "preserve_import_paths"])]
     pub(crate) bare: bool,
@@ -200,7 +203,7 @@ pub(crate) struct ImageArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
-    /// Whether to push to a registry, which comes with the next version: give --push=false
+    /// Push to the registry that --repo names; --push=false keeps the image in the cache
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub(crate) push: bool,
     /// Add the images to an OCI layout directory, made if it is not there

@@ -23,7 +23,7 @@ pub(crate) const CONFIG_VARIABLES: &[&str] = &["RBUILD_CONFIG", "KO_CONFIG_PATH"
 pub(crate) fn run(arguments: &BuildArguments, world: &World) -> Result<()> {
     let notes = report::notes(request::progress(arguments) == Progress::Quiet);
     let request = request::read(arguments, world)?;
-    plan::refuse_push(&request)?;
+    plan::look(&request)?;
     let config = configuration(&request, world)?;
     let root = world.cache()?;
     let cache = Store::cache(&root.join("img"), &notes)?;

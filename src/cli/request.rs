@@ -189,6 +189,7 @@ fn naming(arguments: &BuildArguments, world: &World) -> Result<Naming> {
         repository,
         style,
         tags: image.tags.clone(),
+        tag_only: image.tag_only,
     })
 }
 
