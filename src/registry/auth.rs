@@ -19,30 +19,55 @@ pub(super) enum Access {
 /// What we were given so far, by registry and access.
 pub(super) struct Keeper;
 
+/// A secret that is tried out.
+pub(super) struct Trial {
+    pub(super) secret: Secret,
+}
+
+impl Trial {
+    pub(super) fn end(self, _status: u16) -> Secret {
+        self.secret
+    }
+}
+
 impl Keeper {
     pub(super) fn new(_settings: &Settings, _listeners: &Listeners) -> Keeper {
         Keeper
     }
 
-    /// What goes with a request to `repository` as far as it is known already; no request is made unless a token has run out.
     pub(super) async fn secret(
         &self,
         _repository: &Repository,
         _access: &Access,
-        _transport: &Transport,
+        _means: (&Transport, &mut Patience),
     ) -> Result<Option<Secret>, Error> {
         Ok(None)
     }
 
-    /// What to send after a 401: `Some` if it is worth another try, an error that says who we were otherwise.
-    /// `sent` is what the refused request carried.
     pub(super) async fn answer(
         &self,
         (_repository, _access): (&Repository, &Access),
-        _sent: Option<&Secret>,
+        _sent: (Option<&Secret>, u32),
         refused: Response,
         (_transport, _patience): (&Transport, &mut Patience),
-    ) -> Result<Secret, Error> {
+    ) -> Result<Trial, Error> {
         Err(refused.refused("asked who we are").await)
+    }
+
+    pub(super) async fn renew(
+        &self,
+        (_repository, _access): (&Repository, &Access),
+        _sent: Option<&Secret>,
+        _refused: &Response,
+        (_transport, _patience): (&Transport, &mut Patience),
+    ) -> Result<(), Error> {
+        Err(Error::new(
+            crate::registry::error::Cause::Unauthorized,
+            "asked who we are",
+        ))
+    }
+
+    pub(super) async fn whom(&self, _repository: &Repository) -> String {
+        "we came as nobody".to_owned()
     }
 }

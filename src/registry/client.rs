@@ -1,4 +1,17 @@
 //! A transport with a keeper of secrets: what pulls and pushes are written in.
+//!
+//! What callers rely on:
+//! - [`Client::send`] answers a 401 by itself: once, and once more if the registry then names a scope that was not asked for.
+//!   A 401 that stays is an error with [`Cause::Unauthorized`]; every other status, 403 too, comes back as an answer.
+//! - [`Client::upload`] sends a stream once. A token that runs out soon is renewed before. A 401 that comes back as an answer
+//!   says "that secret was refused, another one is here": begin a new upload session, never send into the old one, and mind your
+//!   patience. When another secret cannot be had, it is an error as above.
+//! - [`Client::refusal`] is the error for an answer that the caller gives up on: it says as whom we came.
+//! - All of it may be called from several threads at once: one token is asked for, the others wait for it.
+//!
+//! A secret is never resent to another host: what asks who we are must be the registry itself.
+//!
+//! [`Cause::Unauthorized`]: crate::registry::error::Cause::Unauthorized
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
@@ -10,7 +23,7 @@ use crate::registry::endpoint::Repository;
 use crate::registry::error::Error;
 use crate::registry::patience::Patience;
 use crate::registry::settings::Settings;
-use crate::registry::transport::{Payload, Redirects, Request, Response, Transport};
+use crate::registry::transport::{Payload, Redirects, Request, Response, Secret, Transport};
 
 pub(super) struct Client {
     pub(super) settings: Settings,
@@ -47,35 +60,40 @@ impl Client {
         }
     }
 
-    /// Sends a request with what is known about us; a 401 is answered once.
+    /// Sends a request with what is known about us; a 401 is answered.
     pub(super) async fn send(
         &self,
         ask: &Ask<'_>,
         patience: &mut Patience,
     ) -> Result<Response, Error> {
-        let secret = self
-            .keeper
-            .secret(ask.repository, &ask.access, &self.transport)
-            .await?;
+        let mut secret = self.secret(ask, patience).await?;
         let mut request = self.request(ask).await?;
         request.secret.clone_from(&secret);
-        let response = self.transport.send(request, patience).await?;
-        if response.status() != 401 {
-            return Ok(response);
+        let mut response = self.transport.send(request, patience).await?;
+        let mut round = 0;
+        while response.status() == 401 {
+            let place = (ask.repository, &ask.access);
+            let means = (&self.transport, &mut *patience);
+            let trial = self
+                .keeper
+                .answer(place, (secret.as_ref(), round), response, means)
+                .await?;
+            let mut request = self.request(ask).await?;
+            request.secret = Some(trial.secret.clone());
+            response = self.transport.send(request, patience).await?;
+            secret = Some(trial.end(response.status()));
+            round += 1;
         }
-        let place = (ask.repository, &ask.access);
-        let fresh = self
-            .keeper
-            .answer(
-                place,
-                secret.as_ref(),
-                response,
-                (&self.transport, patience),
-            )
-            .await?;
-        let mut request = self.request(ask).await?;
-        request.secret = Some(fresh);
-        self.transport.send(request, patience).await
+        Ok(response)
+    }
+
+    async fn secret(
+        &self,
+        ask: &Ask<'_>,
+        patience: &mut Patience,
+    ) -> Result<Option<Secret>, Error> {
+        let means = (&self.transport, patience);
+        self.keeper.secret(ask.repository, &ask.access, means).await
     }
 
     async fn request(&self, ask: &Ask<'_>) -> Result<Request, Error> {
@@ -97,20 +115,40 @@ impl Client {
         })
     }
 
-    /// Sends a stream once, with what is known about us: what is refused comes back as an answer.
+    /// Sends a stream once, with what is known about us: what is refused comes back as an answer, with another secret ready.
     pub(super) async fn upload(
         &self,
         ask: &Ask<'_>,
         (size, body): (u64, reqwest::Body),
         patience: &mut Patience,
     ) -> Result<Response, Error> {
-        let secret = self
-            .keeper
-            .secret(ask.repository, &ask.access, &self.transport)
-            .await?;
+        let secret = self.secret(ask, patience).await?;
         let mut request = self.request(ask).await?;
-        request.secret = secret;
+        request.secret.clone_from(&secret);
         request.payload = Payload::Stream(size, body);
-        self.transport.send(request, patience).await
+        let response = self.transport.send(request, patience).await?;
+        if response.status() == 401 {
+            let place = (ask.repository, &ask.access);
+            let means = (&self.transport, patience);
+            self.keeper
+                .renew(place, secret.as_ref(), &response, means)
+                .await?;
+        }
+        Ok(response)
+    }
+
+    /// The error for an answer that nobody can use, and as whom we came.
+    pub(super) async fn refusal(
+        &self,
+        repository: &Repository,
+        response: Response,
+        doing: &str,
+    ) -> Error {
+        let status = response.status();
+        let error = response.refused(doing).await;
+        match status {
+            401 | 403 => error.because(self.keeper.whom(repository).await),
+            _ => error,
+        }
     }
 }

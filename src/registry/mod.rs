@@ -7,13 +7,19 @@ mod auth;
 mod client;
 mod endpoint;
 mod error;
+mod flights;
+mod mirrors;
 mod origin;
 mod patience;
 mod pull;
 mod push;
 mod reading;
 mod settings;
+mod together;
 mod transport;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -25,6 +31,7 @@ use crate::network::Network;
 use crate::notes::Notes;
 use crate::progress::Transfers;
 use crate::registry::client::Client;
+use crate::registry::flights::Flights;
 
 pub(crate) use error::{Cause, Error};
 pub(crate) use push::{Origins, Parcel, Sent};
@@ -42,6 +49,7 @@ struct Inner {
     client: Client,
     /// How many blobs travel at once.
     parallel: usize,
+    flights: Flights,
     runtime: OnceLock<Runtime>,
 }
 
@@ -62,6 +70,7 @@ impl Registry {
         Registry(Arc::new(Inner {
             parallel: settings.parallel.max(1),
             client: Client::new(settings, listeners),
+            flights: Flights::default(),
             runtime: OnceLock::new(),
         }))
     }
