@@ -45,7 +45,6 @@ pub(crate) struct Tools<'a> {
     /// `$KOCACHE/build`, or a temporary one: what rbuild makes.
     pub(crate) store: &'a Store,
     /// Absent when offline.
-    #[expect(dead_code, reason = "asked as soon as it can answer")]
     pub(crate) registry: Option<&'a Registry>,
     pub(crate) notes: &'a Notes,
     pub(crate) environment: &'a BTreeMap<OsString, OsString>,
@@ -169,7 +168,7 @@ fn shelves(plan: &Plan, tools: &Tools<'_>) -> Shelves {
     let mut stores = vec![tools.store.clone()];
     let mut seen = BTreeSet::new();
     for base in plan.images.iter().flat_map(|image| &image.base.images) {
-        if let Source::Store(store) = &base.source
+        if let Some(store) = base.source.store()
             && seen.insert(store.root().to_owned())
         {
             stores.push(store.clone());

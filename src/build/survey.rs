@@ -180,6 +180,8 @@ fn known(
 fn bases(wanted: &[Wanted<'_>], tools: &Tools<'_>) -> Result<BTreeMap<BaseKey, Base>> {
     let shelf = Shelf {
         cache: tools.cache,
+        spare: tools.store,
+        registry: tools.registry,
         notes: tools.notes,
         now: tools.now,
     };

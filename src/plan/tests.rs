@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::base::{self, Shelf};
+use crate::base;
 use crate::config::{Build, Config, ImageSettings};
 use crate::plan::asked::Candidate;
 use crate::plan::request::{Naming, Style};
@@ -79,11 +79,7 @@ fn planned(
         )
     };
     let all: Vec<Wanted<'_>> = chosen.iter().map(join).collect::<Result<_>>()?;
-    let shelf = Shelf {
-        cache: &test.store,
-        notes: &test.notes,
-        now: std::time::SystemTime::UNIX_EPOCH,
-    };
+    let shelf = testing::shelf(test);
     let mut bases = BTreeMap::new();
     let mut absent = BTreeMap::new();
     for one in &all {

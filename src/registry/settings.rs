@@ -6,9 +6,6 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use crate::reference;
-use crate::registry::error::{Cause, Error};
-
 /// All that a [`super::Registry`] is told.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Settings {
@@ -47,30 +44,4 @@ pub(crate) struct Mirror {
     pub(crate) registry: Option<String>,
     /// `https://host[:port][/path]`; the path stands before the repository.
     pub(crate) url: String,
-}
-
-impl Mirror {
-    /// Reads `[REGISTRY=]URL`.
-    pub(crate) fn parse(text: &str) -> Result<Mirror, Error> {
-        let (registry, url) = match text.split_once('=') {
-            Some((registry, url)) if !registry.contains("://") => (registry, url),
-            _ => ("*", text),
-        };
-        let registry = match registry {
-            "*" => None,
-            name => Some(reference::registry(name).ok_or_else(no_mirror)?),
-        };
-        let rest = url
-            .strip_prefix("https://")
-            .or_else(|| url.strip_prefix("http://"));
-        let host = rest.and_then(|rest| rest.split('/').next());
-        host.and_then(reference::registry).ok_or_else(no_mirror)?;
-        let url = url.to_owned();
-        Ok(Mirror { registry, url })
-    }
-}
-
-fn no_mirror() -> Error {
-    Error::new(Cause::Settings, "a mirror is not a URL")
-        .hint("write `https://HOST[:PORT][/PATH]`, and a registry with `=` before it if it serves that one alone")
 }
