@@ -26,6 +26,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Compile, assemble, push; prints one reference per image
     Build(Box<BuildArguments>),
+    /// Push an image that was built earlier; prints its reference
+    Push(PushArguments),
     /// Look at the cache
     Cache {
         #[command(subcommand)]
@@ -95,6 +97,27 @@ pub(crate) struct BuildArguments {
     /// More arguments for cargo build
     #[arg(last = true, value_name = "CARGO ARGS")]
     pub(crate) further: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PushArguments {
+    /// Image as `rbuild build --push=false` printed it, a digest, or oci:DIR, oci:DIR:NAME, oci:DIR@DIGEST
+    #[arg(value_name = "REF|DIGEST")]
+    pub(crate) image: String,
+    /// Where to, REGISTRY/REPOSITORY[:TAG] [default: as the image is named]
+    #[arg(value_name = "DEST")]
+    pub(crate) destination: Option<String>,
+    /// Tags [default: those that the image was built with, else latest]
+    #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tags: Vec<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+    /// What to show on the way: bars where there is a terminal, plain lines, or nothing but errors
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressArgument::Auto)]
+    pub(crate) progress: ProgressArgument,
+    /// Short for --progress quiet
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

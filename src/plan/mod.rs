@@ -44,6 +44,16 @@ pub(crate) struct Plan {
     pub(crate) metadata_file: Option<PathBuf>,
 }
 
+impl Plan {
+    /// The way to registries, if the images go there.
+    pub(crate) fn registry(&self) -> Option<&Registry> {
+        self.targets.iter().find_map(|target| match target {
+            Target::Registry(registry) => Some(registry),
+            _ => None,
+        })
+    }
+}
+
 /// One image, on one or several platforms.
 #[derive(Clone, Debug)]
 pub(crate) struct ImagePlan {

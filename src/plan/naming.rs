@@ -45,7 +45,9 @@ fn refuse_repository(repository: &str) -> Result<()> {
             .into());
     }
     if let Some((local, instead)) = LOCAL.iter().find(|(local, _)| *local == host) {
-        let fault = Fault::refused(format!("`{local}` is no registry: rbuild talks to no daemon"));
+        let fault = Fault::refused(format!(
+            "`{local}` is no registry: rbuild talks to no daemon"
+        ));
         return Err(fault.hint(*instead).into());
     }
     let named = if is_host(host) { path } else { repository };
@@ -63,10 +65,12 @@ fn refuse_repository(repository: &str) -> Result<()> {
 fn refuse_tag_only(tags: &[String]) -> Result<()> {
     match tags {
         [tag] if tag != "latest" => Ok(()),
-        _ => Err(Fault::refused("`--tag-only` needs exactly one tag, and not `latest`")
-            .because("its references carry no digest, so the tag alone says which image it is")
-            .hint("name one with `--tags v1.2.3`, or leave `--tag-only` out")
-            .into()),
+        _ => Err(
+            Fault::refused("`--tag-only` needs exactly one tag, and not `latest`")
+                .because("its references carry no digest, so the tag alone says which image it is")
+                .hint("name one with `--tags v1.2.3`, or leave `--tag-only` out")
+                .into(),
+        ),
     }
 }
 

@@ -53,11 +53,7 @@ fn show_image(image: &ImagePlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         .try_for_each(|kodata| writeln!(out, "  kodata {}", kodata.display()))
 }
 
-fn show_target(
-    target: &Target,
-    images: &[ImagePlan],
-    out: &mut fmt::Formatter<'_>,
-) -> fmt::Result {
+fn show_target(target: &Target, images: &[ImagePlan], out: &mut fmt::Formatter<'_>) -> fmt::Result {
     match target {
         Target::Layout(directory) => writeln!(out, "write layout {}", directory.display()),
         Target::Archive(file) => writeln!(out, "write archive {}", file.display()),

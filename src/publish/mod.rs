@@ -6,6 +6,7 @@
 mod archive;
 mod file;
 mod layout;
+mod origins;
 mod receipt;
 mod registry;
 mod stored;
@@ -24,6 +25,7 @@ use crate::registry::Registry;
 use crate::store::Blob;
 use crate::store::Store;
 
+pub(crate) use origins::remember_origins;
 pub(crate) use receipt::{Receipt, write_metadata, write_references};
 pub(crate) use registry::{Contents, Destination, parcel};
 pub(crate) use stored::contents;
@@ -116,9 +118,17 @@ impl Shelves {
         .because(format!("it was looked for in {}", self.places()))
     }
 
+    /// Whether one of them has it, as far as its size tells.
+    pub(crate) fn hold(&self, blob: &Descriptor) -> bool {
+        self.0.iter().any(|store| store.holds(blob))
+    }
+
     /// The directories, for an error.
     fn places(&self) -> String {
-        let places = self.0.iter().map(|store| store.root().display().to_string());
+        let places = self
+            .0
+            .iter()
+            .map(|store| store.root().display().to_string());
         places.collect::<Vec<_>>().join(", ")
     }
 }
@@ -154,3 +164,5 @@ pub(crate) fn write(
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_registry;

@@ -20,7 +20,11 @@ pub(crate) struct Receipt {
 
 impl Receipt {
     pub(crate) fn of(image: &Finished) -> Receipt {
-        Receipt::new((&image.name, &image.tags), image.root.digest, image.tag_only)
+        Receipt::new(
+            (&image.name, &image.tags),
+            image.root.digest,
+            image.tag_only,
+        )
     }
 
     /// For an image of this name and these tags.

@@ -9,7 +9,9 @@ use anyhow::Result;
 use crate::base::document::{self, Document, Manifest};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
+use crate::json;
 use crate::media::Family;
+use crate::publish::origins;
 use crate::publish::registry::once;
 use crate::publish::{Contents, Shelves};
 use crate::reference::Reference;
@@ -20,26 +22,29 @@ const DEEPEST: usize = 4;
 /// The annotation that names the base; image-spec, annotations.md.
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 
-/// What lies below `root`. `base` is where layers can be had that are not here; without it the image's own annotations say so.
-pub(crate) fn contents(
-    shelves: &Shelves,
-    root: &Digest,
-    base: Option<&Reference>,
-) -> Result<Contents> {
+/// What lies below `root`. Where the base's layers can be had is taken from what was written down for the image, else from its
+/// annotations for those layers that are not here.
+pub(crate) fn contents(shelves: &Shelves, root: &Digest) -> Result<Contents> {
     let mut walk = Walk {
         shelves,
-        base,
         seen: BTreeSet::new(),
         contents: Contents::default(),
     };
     walk.root(root)?;
-    walk.contents.blobs = once(walk.contents.blobs);
-    Ok(walk.contents)
+    let mut contents = walk.contents;
+    contents.blobs = once(contents.blobs);
+    let known = shelves.0.iter();
+    if let Some(known) = known
+        .filter_map(|store| origins::recall(store, root))
+        .next()
+    {
+        contents.origins = known;
+    }
+    Ok(contents)
 }
 
 struct Walk<'a> {
     shelves: &'a Shelves,
-    base: Option<&'a Reference>,
     seen: BTreeSet<Digest>,
     contents: Contents,
 }
@@ -81,13 +86,13 @@ impl Walk<'_> {
         let blobs = layers.chain([&manifest.config]).map(Descriptor::bare);
         self.contents.blobs.extend(blobs);
         let told = manifest.annotations.get(BASE_NAME);
-        let told = told.and_then(|name| name.as_str()?.parse().ok());
-        let Some(base) = self.base.cloned().or(told) else {
-            return;
-        };
-        let layers = manifest.layers.iter();
-        let origins = layers.map(|layer| (layer.digest, base.clone()));
-        self.contents.origins.extend(origins);
+        let base: Option<Reference> = told.and_then(|name| name.as_str()?.parse().ok());
+        let absent = manifest
+            .layers
+            .iter()
+            .filter(|layer| !self.shelves.hold(layer));
+        let origin = |layer: &Descriptor| Some((layer.digest, base.clone()?));
+        self.contents.origins.extend(absent.filter_map(origin));
     }
 
     fn bytes(&self, digest: &Digest, size: Option<u64>) -> Result<Vec<u8>> {
@@ -112,7 +117,7 @@ impl Walk<'_> {
 
 /// As the document says; else its shape does, as when it was read.
 fn media_type(document: &Document, bytes: &[u8]) -> String {
-    let own = crate::json::parse(bytes).ok();
+    let own = json::parse(bytes).ok();
     let own = own.and_then(|value| Some(value.get("mediaType")?.as_str()?.to_owned()));
     own.unwrap_or_else(|| match document {
         Document::Index(_) => Family::Oci.index().to_owned(),
@@ -123,6 +128,9 @@ fn media_type(document: &Document, bytes: &[u8]) -> String {
 fn too_deep(entry: &Descriptor) -> Fault {
     Fault::new(
         Kind::Disk,
-        format!("the index {} lies more than {DEEPEST} indexes deep", entry.digest),
+        format!(
+            "the index {} lies more than {DEEPEST} indexes deep",
+            entry.digest
+        ),
     )
 }
