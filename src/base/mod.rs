@@ -13,6 +13,8 @@ pub(crate) mod name;
 mod tag;
 mod walk;
 
+pub(crate) use absent::layers as not_here;
+
 use std::path::Path;
 use std::time::SystemTime;
 

@@ -3,6 +3,7 @@
 //! The only room that calls stages. It decides nothing: what to do is the plan's word.
 
 mod areas;
+mod base_layers;
 mod layers;
 mod summary;
 mod survey;
@@ -143,9 +144,11 @@ fn publish_all(plan: &Plan, finished: &[Finished], tools: &Tools<'_>) -> Result<
         make_builtin(plan, tools)?;
     }
     let shelves = shelves(plan, tools);
-    plan.targets
-        .iter()
-        .try_for_each(|target| publish::publish(target, finished, &shelves, tools.notes))?;
+    base_layers::fetch(&plan.fetches, tools)?;
+    for target in &plan.targets {
+        let write = || publish::publish(target, finished, &shelves, tools.notes);
+        base_layers::mending(write, plan, tools)?;
+    }
     plan.references_file
         .iter()
         .try_for_each(|file| publish::write_references(file, finished))?;

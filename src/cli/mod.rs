@@ -11,6 +11,7 @@ mod registry_arguments;
 mod report;
 mod request;
 mod signals;
+mod warm;
 mod world;
 
 use std::ffi::OsString;
