@@ -254,3 +254,6 @@ fn made(name: &Name, platforms: &[Platform], config: fn(&Platform) -> Value) -> 
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod tests_online;
