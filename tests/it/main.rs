@@ -24,4 +24,8 @@ mod registry;
 mod signals;
 mod strange_layouts;
 mod support;
+mod test_registry_behaves;
 mod warm;
+
+#[path = "../support/test_registry/mod.rs"]
+mod test_registry;
