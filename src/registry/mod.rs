@@ -14,7 +14,11 @@ mod patience;
 mod pull;
 mod push;
 mod reading;
+mod realm;
+mod scope;
 mod settings;
+mod standing;
+mod token;
 mod transport;
 
 use std::sync::{Arc, OnceLock};
