@@ -7,6 +7,7 @@ mod auth;
 mod client;
 mod endpoint;
 mod error;
+mod inward;
 mod origin;
 mod patience;
 mod pull;
