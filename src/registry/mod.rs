@@ -9,6 +9,7 @@ mod client;
 mod credentials;
 mod endpoint;
 mod error;
+mod inward;
 mod origin;
 mod patience;
 mod pull;
