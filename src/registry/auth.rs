@@ -193,16 +193,6 @@ impl Keeper {
         }
     }
 
-    /// `text` without our secrets: servers repeat what they were sent.
-    pub(super) async fn scrubbed(&self, repository: &Repository, text: &str) -> String {
-        let Some(standing) = self.met(repository) else {
-            return text.to_owned();
-        };
-        let standing = standing.lock().await;
-        let credential = standing.credential();
-        credential.map_or(text.to_owned(), |credential| credential.scrub(text))
-    }
-
     /// An error of somebody whom nobody knows says where credentials were looked for.
     fn told(&self, standing: &Standing, error: Error) -> Error {
         match standing.credential() {

@@ -75,7 +75,7 @@ impl Client {
             let sent = (secret.as_ref(), round);
             let trial = match self.answer(ask, sent, (&response, patience)).await {
                 Ok(trial) => trial,
-                Err(error) => return Err(self.quoted(ask.repository, error, response).await),
+                Err(error) => return Err(quoted(error, response).await),
             };
             let mut request = self.request(ask).await?;
             request.secret = Some(trial.secret.clone());
@@ -112,17 +112,6 @@ impl Client {
             transport: &self.transport,
             patience,
         }
-    }
-
-    /// An error with the words of the answer that led to it.
-    async fn quoted(&self, repository: &Repository, error: Error, answer: Response) -> Error {
-        let words = answer.refused("asked").await.fault();
-        let words = words.reasons().join("; ");
-        let words = self.keeper.scrubbed(repository, &words).await;
-        if words.is_empty() {
-            return error;
-        }
-        error.because(words)
     }
 
     async fn request(&self, ask: &Ask<'_>) -> Result<Request, Error> {
@@ -176,5 +165,13 @@ impl Client {
             401 | 403 => error.because(self.keeper.whom(repository).await),
             _ => error,
         }
+    }
+}
+
+/// An error with the registry's words for it.
+async fn quoted(error: Error, answer: Response) -> Error {
+    match answer.refusal().await.message.as_str() {
+        "" => error,
+        words => error.because(format!("the registry says: {words}")),
     }
 }
