@@ -19,8 +19,21 @@ impl Patience {
         Patience {
             tries: 5,
             ends: Instant::now() + Duration::from_secs(120),
-            pause: Duration::from_millis(300),
+            pause: Duration::from_millis(if cfg!(test) { 1 } else { 300 }),
         }
+    }
+
+    /// For what has another way: one try.
+    pub(super) fn once() -> Patience {
+        Patience {
+            tries: 1,
+            ..Patience::new()
+        }
+    }
+
+    /// Time in which bytes moved does not count.
+    pub(super) fn excuse(&mut self, moved: Duration) {
+        self.ends += moved;
     }
 
     /// Waits before the next try; the error comes back when there is none. `after` is what the registry asked for.

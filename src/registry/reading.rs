@@ -33,7 +33,7 @@ pub(crate) struct Fetched {
 /// A blob on its way. The piece with the last byte is handed out only when the digest is right.
 pub(super) struct Reader<'a> {
     client: &'a Client,
-    place: &'a Repository,
+    place: Repository,
     blob: &'a Descriptor,
     body: Response,
     /// Of the next byte to be handed out.
@@ -51,14 +51,14 @@ impl<'a> Reader<'a> {
     /// Begins to read; `None` when there is no such blob.
     pub(super) async fn open(
         client: &'a Client,
-        place: &'a Repository,
+        place: &Repository,
         blob: &'a Descriptor,
     ) -> Result<Option<Reader<'a>>, Error> {
         let mut patience = Patience::new();
         let body = request(client, (place, blob), None, &mut patience).await?;
         let reader = Reader {
             client,
-            place,
+            place: place.clone(),
             blob,
             body,
             position: 0,
@@ -161,7 +161,7 @@ impl<'a> Reader<'a> {
         self.pass_over = match (body.status(), from) {
             (206, Some(_)) => 0,
             (200, _) => self.position,
-            _ => return Err(refusal(self.client, (self.place, self.blob), body).await),
+            _ => return Err(refusal(self.client, (&self.place, self.blob), body).await),
         };
         self.body = body;
         Ok(())
@@ -180,7 +180,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn request(&mut self, from: Option<u64>) -> Result<Response, Error> {
-        let of = (self.place, self.blob);
+        let of = (&self.place, self.blob);
         request(self.client, of, from, &mut self.patience).await
     }
 

@@ -148,3 +148,57 @@ impl Response {
         )
     }
 }
+
+/// Stand-in.
+pub(super) struct Refusal {
+    status: u16,
+    text: String,
+}
+
+impl Refusal {
+    pub(super) fn has(&self, code: &str) -> bool {
+        self.text.contains(code)
+    }
+
+    pub(super) fn error(&self, doing: &str) -> Error {
+        let cause = match self.status {
+            401 => Cause::Unauthorized,
+            403 => Cause::Denied,
+            404 => Cause::Absent,
+            413 => Cause::Limit,
+            status => Cause::Status(status),
+        };
+        Error::new(cause, format!("{doing}: status {}", self.status)).because(self.text.clone())
+    }
+}
+
+impl Response {
+    pub(super) async fn refusal(self) -> Refusal {
+        let status = self.status();
+        let text = self.bytes(65536).await.unwrap_or_default();
+        let text = String::from_utf8_lossy(&text).into_owned();
+        Refusal { status, text }
+    }
+
+    pub(super) fn location(&self) -> Result<Url, Error> {
+        let value = self.header("location").unwrap_or_default();
+        self.url
+            .join(value)
+            .map_err(|error| Error::new(Cause::Protocol, error.to_string()))
+    }
+
+    pub(super) fn is_worth_another_try(&self) -> bool {
+        matches!(self.status(), 408 | 425 | 429 | 499 | 500 | 502 | 503 | 504 | 522)
+    }
+
+    pub(super) fn retry_after(&self) -> Option<std::time::Duration> {
+        None
+    }
+
+    pub(super) fn redirection(&self) -> Result<Option<Url>, Error> {
+        match self.status() {
+            307 | 308 => self.location().map(Some),
+            _ => Ok(None),
+        }
+    }
+}
