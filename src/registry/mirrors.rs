@@ -8,6 +8,7 @@ use crate::reference::Reference;
 use crate::registry::client::Client;
 use crate::registry::endpoint::{Endpoint, Repository};
 use crate::registry::error::{Cause, Error};
+use crate::registry::inward::is_loopback;
 use crate::registry::settings::{Mirror, Settings};
 
 impl Mirror {
@@ -51,10 +52,6 @@ impl Mirror {
 fn may_be_plain(settings: &Settings, host: &str, name: &str) -> bool {
     let set = settings.hosts.get(name).is_some_and(|host| host.insecure);
     set || settings.insecure || is_loopback(host)
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.ends_with(".localhost") || host == "[::1]" || host.starts_with("127.")
 }
 
 /// The name that references have for a registry; `None` for what is no host.

@@ -8,6 +8,7 @@ mod client;
 mod endpoint;
 mod error;
 mod flights;
+mod inward;
 mod mirrors;
 mod origin;
 mod patience;
