@@ -9,7 +9,9 @@ mod client;
 mod credentials;
 mod endpoint;
 mod error;
+mod flights;
 mod inward;
+mod mirrors;
 mod origin;
 mod patience;
 mod pull;
@@ -19,8 +21,12 @@ mod realm;
 mod scope;
 mod settings;
 mod standing;
+mod together;
 mod token;
 mod transport;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -32,6 +38,7 @@ use crate::network::Network;
 use crate::notes::Notes;
 use crate::progress::Transfers;
 use crate::registry::client::Client;
+use crate::registry::flights::Flights;
 
 pub(crate) use error::{Cause, Error};
 pub(crate) use push::{Origins, Parcel, Sent};
@@ -49,6 +56,7 @@ struct Inner {
     client: Client,
     /// How many blobs travel at once.
     parallel: usize,
+    flights: Flights,
     runtime: OnceLock<Runtime>,
 }
 
@@ -69,6 +77,7 @@ impl Registry {
         Registry(Arc::new(Inner {
             parallel: settings.parallel.max(1),
             client: Client::new(settings, listeners),
+            flights: Flights::default(),
             runtime: OnceLock::new(),
         }))
     }
