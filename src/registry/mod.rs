@@ -4,18 +4,25 @@
 //! Nothing is opened, read or started before the first request. No secret leaves this room, not even in a message.
 
 mod auth;
+mod challenge;
 mod client;
+mod credentials;
 mod endpoint;
 mod error;
 mod flights;
+mod inward;
 mod mirrors;
 mod origin;
 mod patience;
 mod pull;
 mod push;
 mod reading;
+mod realm;
+mod scope;
 mod settings;
+mod standing;
 mod together;
+mod token;
 mod transport;
 
 #[cfg(test)]
