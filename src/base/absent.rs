@@ -4,8 +4,8 @@
 
 use std::collections::BTreeSet;
 
-use crate::base::Shelf;
 use crate::base::document::{self, Document};
+use crate::base::{Base, Shelf};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
 use crate::media;
@@ -188,6 +188,15 @@ fn image_platform(entry: &Descriptor, cache: &Store) -> Option<(Platform, Digest
     let config = cache.document(&manifest.config.digest, None).ok()??;
     let config = document::config(&config, manifest.layers.len()).ok()?;
     Some((Platform::from_value(&config)?, entry.digest))
+}
+
+/// Layers that nobody may be asked for.
+pub(crate) fn layers(base: &Base, absent: &[Descriptor]) -> Fault {
+    let message = format!("layers of `{}` are not here", base.name);
+    let fault = absent.iter().fold(offline(message), |fault, layer| {
+        fault.because(format!("missing {} ({} bytes)", layer.digest, layer.size))
+    });
+    base.way_to_layers().into_iter().fold(fault, Fault::hint)
 }
 
 /// An `oci:DIR:NAME` whose name no entry carries.

@@ -13,6 +13,8 @@ pub(crate) mod name;
 mod tag;
 mod walk;
 
+pub(crate) use absent::layers as not_here;
+
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -252,3 +254,6 @@ fn made(name: &Name, platforms: &[Platform], config: fn(&Platform) -> Value) -> 
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod tests_online;

@@ -3,6 +3,7 @@
 //! The only room that calls stages. It decides nothing: what to do is the plan's word.
 
 mod areas;
+mod base_layers;
 mod earlier;
 mod layers;
 mod outputs;

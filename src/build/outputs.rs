@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::base::Source;
 use crate::base::builtin;
+use crate::build::base_layers;
 use crate::build::{Built, Tools};
 use crate::digest::Digest;
 use crate::media;
@@ -23,8 +24,11 @@ pub(super) fn write(plan: &Plan, images: &[Built], tools: &Tools<'_>) -> Result<
     }
     let shelves = shelves(plan, tools);
     let finished = finished(images);
-    let mut targets = plan.targets.iter();
-    targets.try_for_each(|target| publish::write(target, &finished, &shelves, tools.notes))?;
+    base_layers::fetch(&plan.fetches, tools)?;
+    for target in &plan.targets {
+        let write = || publish::write(target, &finished, &shelves, tools.notes);
+        base_layers::mending(write, plan, tools)?;
+    }
     keep(images, tools)?;
     Ok(shelves)
 }

@@ -28,7 +28,7 @@ pub(crate) enum Command {
     Build(Box<BuildArguments>),
     /// Push an image that was built earlier; prints its reference
     Push(PushArguments),
-    /// Look at the cache
+    /// Fill the cache, or look at it
     Cache {
         #[command(subcommand)]
         action: CacheAction,
@@ -46,12 +46,35 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheAction {
+    /// Bring images into the cache; prints NAME@DIGEST of each
+    Warm(WarmArguments),
     /// List the base images: name, digest, platforms, metadata or full, size
     Ls,
     /// Hash every blob again; exit code 5 if one is damaged
     Verify,
     /// Print the directory of the cache
     Dir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WarmArguments {
+    /// Images of registries: bases for builds without a network
+    #[arg(value_name = "REF", required = true)]
+    pub(crate) images: Vec<String>,
+    /// Platforms, or all that the image has [default: as for a build]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub(crate) platform: Vec<String>,
+    /// Keep index, manifests and configs; this is the default
+    #[arg(long, conflicts_with = "layers")]
+    pub(crate) metadata: bool,
+    /// Keep the layers too, which files need
+    #[arg(long)]
+    pub(crate) layers: bool,
+    /// How many blobs travel at once [default: 4]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
 }
 
 #[derive(Debug, Subcommand)]

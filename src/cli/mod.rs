@@ -13,6 +13,7 @@ mod registry_arguments;
 mod report;
 mod request;
 mod signals;
+mod warm;
 mod world;
 
 use std::ffi::OsString;

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::*;
 use crate::base;
 use crate::config::{Build, Config, ImageSettings};
+use crate::fault::Kind;
 use crate::network::Network;
 use crate::plan::asked::Candidate;
 use crate::plan::request::{Naming, Style};

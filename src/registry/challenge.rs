@@ -6,6 +6,8 @@
 
 use reqwest::header::{HeaderMap, WWW_AUTHENTICATE};
 
+use crate::registry::scope::Scopes;
+
 /// More challenges than this are not looked at.
 const MOST: usize = 32;
 
@@ -35,6 +37,18 @@ pub(super) enum Wanted {
         service: Option<String>,
         scope: Option<String>,
     },
+}
+
+impl Wanted {
+    /// What the registry says that the request needs.
+    pub(super) fn scopes(&self) -> Scopes {
+        match self {
+            Wanted::Bearer {
+                scope: Some(scope), ..
+            } => Scopes::parse(scope),
+            _ => Scopes::default(),
+        }
+    }
 }
 
 /// The challenge that we answer; else the schemes that were named.

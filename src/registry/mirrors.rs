@@ -8,6 +8,7 @@ use crate::reference::Reference;
 use crate::registry::client::Client;
 use crate::registry::endpoint::{Endpoint, Repository};
 use crate::registry::error::{Cause, Error};
+use crate::registry::inward::is_loopback;
 use crate::registry::settings::{Mirror, Settings};
 
 impl Mirror {
@@ -32,16 +33,21 @@ impl Mirror {
     fn repository(&self, settings: &Settings, name: &str) -> Result<Repository, Error> {
         let url = address(&self.url)?;
         let host = url.host_str().unwrap_or_default();
-        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let port = url
+            .port()
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
         let endpoint = Endpoint {
             name: format!("{host}{port}"),
             prefix: prefix(&url),
         };
         if url.scheme() == "http" && !may_be_plain(settings, host, &endpoint.name) {
-            return Err(bad(&self.url, "it is reached without encryption").hint(format!(
-                "write `https://`, or set `insecure: true` for `{}` under `registries`",
-                endpoint.name
-            )));
+            return Err(
+                bad(&self.url, "it is reached without encryption").hint(format!(
+                    "write `https://`, or set `insecure: true` for `{}` under `registries`",
+                    endpoint.name
+                )),
+            );
         }
         let name = format!("{}{name}", endpoint.prefix);
         Ok(Repository { endpoint, name })
@@ -51,10 +57,6 @@ impl Mirror {
 fn may_be_plain(settings: &Settings, host: &str, name: &str) -> bool {
     let set = settings.hosts.get(name).is_some_and(|host| host.insecure);
     set || settings.insecure || is_loopback(host)
-}
-
-fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.ends_with(".localhost") || host == "[::1]" || host.starts_with("127.")
 }
 
 /// The name that references have for a registry; `None` for what is no host.
@@ -143,10 +145,11 @@ fn is_final(cause: Cause) -> bool {
 
 fn tell(client: &Client, failures: &[(&Repository, Error)]) {
     for (place, error) in failures {
-        client
-            .listeners
-            .notes
-            .say(format!("mirror `{}` was passed over: {}", place.endpoint.name, whole(error)));
+        client.listeners.notes.say(format!(
+            "mirror `{}` was passed over: {}",
+            place.endpoint.name,
+            whole(error)
+        ));
     }
 }
 
@@ -177,7 +180,10 @@ fn all_failed<T>(
 }
 
 fn nowhere(reference: &Reference) -> Error {
-    let message = format!("no mirror serves `{}`, and nothing else may be asked", reference.registry);
+    let message = format!(
+        "no mirror serves `{}`, and nothing else may be asked",
+        reference.registry
+    );
     Error::new(Cause::Settings, message)
         .hint("give a mirror for it with `--mirror`, or leave out `--no-mirror-fallback`")
 }

@@ -10,14 +10,19 @@ mod credentials;
 mod endpoint;
 mod error;
 mod flights;
+mod inward;
 mod mirrors;
 mod origin;
 mod patience;
 mod pull;
 mod push;
 mod reading;
+mod realm;
+mod scope;
 mod settings;
+mod standing;
 mod together;
+mod token;
 mod transport;
 
 #[cfg(test)]

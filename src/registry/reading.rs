@@ -33,7 +33,7 @@ pub(crate) struct Fetched {
 /// A blob on its way. The piece with the last byte is handed out only when the digest is right.
 pub(super) struct Reader<'a> {
     client: &'a Client,
-    place: &'a Repository,
+    place: Repository,
     blob: &'a Descriptor,
     body: Response,
     /// Of the next byte to be handed out.
@@ -51,14 +51,14 @@ impl<'a> Reader<'a> {
     /// Begins to read; `None` when there is no such blob.
     pub(super) async fn open(
         client: &'a Client,
-        place: &'a Repository,
+        place: &Repository,
         blob: &'a Descriptor,
     ) -> Result<Option<Reader<'a>>, Error> {
         let mut patience = Patience::new();
         let body = request(client, (place, blob), None, &mut patience).await?;
         let reader = Reader {
             client,
-            place,
+            place: place.clone(),
             blob,
             body,
             position: 0,
@@ -112,14 +112,18 @@ impl<'a> Reader<'a> {
     }
 
     async fn take(&mut self, mut bytes: Bytes) -> Result<Bytes, Error> {
-        let known = bytes.len().min(usize::try_from(self.pass_over).unwrap_or(usize::MAX));
+        let known = bytes
+            .len()
+            .min(usize::try_from(self.pass_over).unwrap_or(usize::MAX));
         bytes.advance(known);
         self.pass_over -= known as u64;
         let count = bytes.len() as u64;
         if count > self.blob.size - self.position {
             return Err(self.damaged("more bytes than that"));
         }
-        self.hash.write_all(&bytes).map_err(|error| self.damaged(error.to_string()))?;
+        self.hash
+            .write_all(&bytes)
+            .map_err(|error| self.damaged(error.to_string()))?;
         self.moved += count;
         self.position += count;
         if count > 0 && self.position == self.blob.size {
@@ -161,7 +165,7 @@ impl<'a> Reader<'a> {
         self.pass_over = match (body.status(), from) {
             (206, Some(_)) => 0,
             (200, _) => self.position,
-            _ => return Err(refusal(self.client, (self.place, self.blob), body).await),
+            _ => return Err(refusal(self.client, (&self.place, self.blob), body).await),
         };
         self.body = body;
         Ok(())
@@ -180,7 +184,7 @@ impl<'a> Reader<'a> {
     }
 
     async fn request(&mut self, from: Option<u64>) -> Result<Response, Error> {
-        let of = (self.place, self.blob);
+        let of = (&self.place, self.blob);
         request(self.client, of, from, &mut self.patience).await
     }
 
@@ -190,7 +194,10 @@ impl<'a> Reader<'a> {
             Cause::Integrity,
             format!("`{place}` does not send the blob that it was asked for"),
         )
-        .because(format!("expected: {} of {} bytes", self.blob.digest, self.blob.size))
+        .because(format!(
+            "expected: {} of {} bytes",
+            self.blob.digest, self.blob.size
+        ))
         .because(format!("found: {}", found.into()))
     }
 }
