@@ -18,7 +18,7 @@ use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 use crate::registry::Listeners;
-use crate::registry::auth::{Access, Keeper};
+use crate::registry::auth::{Access, Keeper, Means, Trial};
 use crate::registry::endpoint::Repository;
 use crate::registry::error::Error;
 use crate::registry::patience::Patience;
@@ -72,12 +72,11 @@ impl Client {
         let mut response = self.transport.send(request, patience).await?;
         let mut round = 0;
         while response.status() == 401 {
-            let place = (ask.repository, &ask.access);
-            let means = (&self.transport, &mut *patience);
-            let trial = self
-                .keeper
-                .answer(place, (secret.as_ref(), round), response, means)
-                .await?;
+            let sent = (secret.as_ref(), round);
+            let trial = match self.answer(ask, sent, (&response, patience)).await {
+                Ok(trial) => trial,
+                Err(error) => return Err(self.quoted(ask.repository, error, response).await),
+            };
             let mut request = self.request(ask).await?;
             request.secret = Some(trial.secret.clone());
             response = self.transport.send(request, patience).await?;
@@ -92,8 +91,38 @@ impl Client {
         ask: &Ask<'_>,
         patience: &mut Patience,
     ) -> Result<Option<Secret>, Error> {
-        let means = (&self.transport, patience);
-        self.keeper.secret(ask.repository, &ask.access, means).await
+        let mut means = self.means(patience);
+        let place = (ask.repository, &ask.access);
+        self.keeper.secret(place, &mut means).await
+    }
+
+    async fn answer(
+        &self,
+        ask: &Ask<'_>,
+        sent: (Option<&Secret>, u32),
+        (refused, patience): (&Response, &mut Patience),
+    ) -> Result<Trial, Error> {
+        let mut means = self.means(patience);
+        let place = (ask.repository, &ask.access);
+        self.keeper.answer(place, sent, refused, &mut means).await
+    }
+
+    fn means<'a>(&'a self, patience: &'a mut Patience) -> Means<'a> {
+        Means {
+            transport: &self.transport,
+            patience,
+        }
+    }
+
+    /// An error with the words of the answer that led to it.
+    async fn quoted(&self, repository: &Repository, error: Error, answer: Response) -> Error {
+        let words = answer.refused("asked").await.fault();
+        let words = words.reasons().join("; ");
+        let words = self.keeper.scrubbed(repository, &words).await;
+        if words.is_empty() {
+            return error;
+        }
+        error.because(words)
     }
 
     async fn request(&self, ask: &Ask<'_>) -> Result<Request, Error> {
@@ -128,11 +157,8 @@ impl Client {
         request.payload = Payload::Stream(size, body);
         let response = self.transport.send(request, patience).await?;
         if response.status() == 401 {
-            let place = (ask.repository, &ask.access);
-            let means = (&self.transport, patience);
-            self.keeper
-                .renew(place, secret.as_ref(), &response, means)
-                .await?;
+            let sent = (secret.as_ref(), 0);
+            self.answer(ask, sent, (&response, patience)).await?;
         }
         Ok(response)
     }

@@ -4,7 +4,9 @@
 //! Nothing is opened, read or started before the first request. No secret leaves this room, not even in a message.
 
 mod auth;
+mod challenge;
 mod client;
+mod credentials;
 mod endpoint;
 mod error;
 mod flights;
@@ -15,8 +17,12 @@ mod patience;
 mod pull;
 mod push;
 mod reading;
+mod realm;
+mod scope;
 mod settings;
+mod standing;
 mod together;
+mod token;
 mod transport;
 
 #[cfg(test)]

@@ -103,7 +103,7 @@ async fn look_at(
     place: &Repository,
     reference: &Reference,
 ) -> Result<Option<Descriptor>, Error> {
-    let (tag, mut patience) = (tag(reference), Patience::new());
+    let (tag, mut patience) = (tag(reference), client.transport.patience());
     let pull = (place, Access::Pull);
     if let Some(found) = look::head(client, pull, (&tag, &mut patience)).await? {
         return Ok(Some(found));
@@ -118,7 +118,7 @@ pub(super) async fn manifest(
     (place, access): (&Repository, Access),
     wanted: &(String, Option<Digest>),
 ) -> Result<Option<Fetched>, Error> {
-    let (mut patience, ask) = (Patience::new(), look::ask((place, access), Method::GET, &wanted.0));
+    let (mut patience, ask) = (client.transport.patience(), look::ask((place, access), Method::GET, &wanted.0));
     loop {
         let response = client.send(&ask, &mut patience).await?;
         let refused = match response.status() {

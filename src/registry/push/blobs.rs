@@ -36,7 +36,7 @@ impl Push<'_> {
             .collect();
         let missing = Mutex::new(Vec::new());
         self.registry.together(&rest, async |blob| {
-            if !self.is_there(blob, &mut Patience::new()).await? {
+            if !self.is_there(blob, &mut self.client.transport.patience()).await? {
                 missing.lock().expect("nobody panics with it").push(blob.clone());
             }
             Ok(())
@@ -125,7 +125,7 @@ impl Push<'_> {
         match self.neighbour(blob) {
             Some(from) if from.repository != *own => self.mount(blob, &from.repository, Way::Mounted).await,
             None if blob.size <= ASKED_FOR => self.mount(blob, own, Way::Present).await,
-            _ if self.is_there(blob, &mut Patience::new()).await? => Ok(Begun::There(Way::Present)),
+            _ if self.is_there(blob, &mut self.client.transport.patience()).await? => Ok(Begun::There(Way::Present)),
             _ => Ok(Begun::Session(None)),
         }
     }

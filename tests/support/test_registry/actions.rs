@@ -10,9 +10,7 @@ pub(crate) enum Action {
     /// What the specification says.
     Pass,
     /// The same, with headers set over those of the answer: `("connection", "close")`, a wrong `content-length`.
-    PassWith {
-        headers: Vec<(String, String)>,
-    },
+    PassWith { headers: Vec<(String, String)> },
     /// The same, changed by the test.
     Change(Change),
     /// The request is obeyed; the connection ends without an answer.

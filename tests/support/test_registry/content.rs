@@ -56,11 +56,12 @@ impl Content {
         if self.length() == 0 {
             *self = other;
         } else {
-            other.each(0, other.length(), |piece| {
-                self.add(piece);
-                Ok(())
-            })
-            .expect("adding does not fail");
+            other
+                .each(0, other.length(), |piece| {
+                    self.add(piece);
+                    Ok(())
+                })
+                .expect("adding does not fail");
         }
     }
 

@@ -104,10 +104,7 @@ impl Contents {
     /// A manifest by tag or digest, with its digest.
     pub(super) fn manifest(&self, repository: &str, reference: &str) -> Option<(String, Manifest)> {
         self.look(repository, |found| {
-            let digest = found
-                .tags
-                .get(reference)
-                .map_or(reference, String::as_str);
+            let digest = found.tags.get(reference).map_or(reference, String::as_str);
             let manifest = found.manifests.get(digest)?;
             Some((digest.to_owned(), manifest.clone()))
         })

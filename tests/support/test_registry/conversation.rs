@@ -8,11 +8,16 @@ use super::Action;
 use super::Answer;
 use super::body::Body;
 use super::content::Content;
+use super::guard;
 use super::request::Request;
 use super::routes;
 use super::server::Server;
 use super::uploads;
 use super::wire::Wire;
+
+/// What Go's servers say to http where https is spoken.
+const IN_CLEAR: &[u8] =
+    b"HTTP/1.0 400 Bad Request\r\n\r\nClient sent an HTTP request to an HTTPS server.\n";
 
 /// What becomes of the connection.
 enum After {
@@ -23,6 +28,10 @@ enum After {
 
 /// Talks until one side ends it.
 pub(super) fn hold(server: &Arc<Server>, wire: Wire) {
+    if wire.is_misunderstood() {
+        wire.write_in_clear(IN_CLEAR);
+        return wire.close();
+    }
     let mut reader = BufReader::new(wire);
     while let Some(request) = next(&mut reader) {
         let mut exchange = Exchange::new(server, &request, &mut reader);
@@ -129,6 +138,9 @@ impl<'a> Exchange<'a> {
 
     /// The actions that obey the request, or at least read and answer it.
     fn answer(&mut self, action: &Action) -> Result<After> {
+        if let Some(refusal) = self.refusal_before_the_body(action) {
+            return self.send(&refusal);
+        }
         let body = self.read(u64::MAX)?;
         let answer = self.answer_of(action, body);
         self.server.log.answered(self.number, answer.status);
@@ -144,6 +156,20 @@ impl<'a> Exchange<'a> {
             }
             _ => self.send(&answer),
         }
+    }
+
+    /// Who asks before sending a body is told at once, and sends none.
+    fn refusal_before_the_body(&self, action: &Action) -> Option<Answer> {
+        let is_by_hand = matches!(action, Action::Status(_) | Action::Answer { .. });
+        if is_by_hand || !self.waits() {
+            return None;
+        }
+        let refusal = guard::refusal(self.server, self.request)?;
+        Some(refusal.header("Connection", "close"))
+    }
+
+    fn waits(&self) -> bool {
+        self.request.says("expect", "100-continue") && !self.body.has_ended()
     }
 
     fn answer_of(&self, action: &Action, body: Content) -> Answer {
@@ -172,8 +198,7 @@ impl<'a> Exchange<'a> {
 
     /// Reads at most so many bytes of the body; what came before it broke off is kept as far as an upload keeps it.
     fn read(&mut self, most: u64) -> Result<Content> {
-        let waits = self.request.says("expect", "100-continue") && !self.body.has_ended();
-        if waits {
+        if self.waits() {
             self.write(b"HTTP/1.1 100 Continue\r\n\r\n")?;
         }
         let mut content = Content::default();
@@ -213,8 +238,7 @@ impl<'a> Exchange<'a> {
 
     fn send_endless(&mut self, status: u16, headers: &[(String, String)]) -> Result<After> {
         self.read(u64::MAX)?;
-        let head =
-            Answer::by_hand(status, headers, b"").header("Transfer-Encoding", "chunked");
+        let head = Answer::by_hand(status, headers, b"").header("Transfer-Encoding", "chunked");
         self.send(&head)?;
         let mut chunk = b"10000\r\n".to_vec();
         chunk.resize(chunk.len() + 0x10000, b' ');

@@ -17,6 +17,7 @@ mod body;
 mod content;
 mod contents;
 mod conversation;
+mod guard;
 mod log;
 mod manifests;
 mod names;
@@ -28,6 +29,8 @@ mod routes;
 mod rules;
 mod server;
 mod tags;
+mod tls;
+mod tokens;
 mod uploads;
 mod wire;
 
@@ -37,8 +40,9 @@ pub(crate) use actions::Action;
 pub(crate) use answer::Answer;
 pub(crate) use contents::Contents;
 pub(crate) use log::Seen;
-pub(crate) use options::Options;
+pub(crate) use options::{Auth, DigestHeader, Options, TokenAuth};
 pub(crate) use rules::Rule;
+pub(crate) use tls::{Authority, Tls};
 
 use content::Content;
 use server::Server;
@@ -56,6 +60,14 @@ impl TestRegistry {
         TestRegistry(Server::start(options))
     }
 
+    /// https on loopback, with a certificate of `authority`.
+    pub(crate) fn https(authority: &Authority) -> TestRegistry {
+        TestRegistry::with(Options {
+            tls: Some(authority.for_loopback()),
+            ..Options::default()
+        })
+    }
+
     /// Answers only what rules say; any other request fails the test when the value goes away, or at [`TestRegistry::done`].
     pub(crate) fn scripted() -> TestRegistry {
         TestRegistry::with(Options {
@@ -66,12 +78,27 @@ impl TestRegistry {
 
     /// `127.0.0.1:PORT`, or `[::1]:PORT`.
     pub(crate) fn host(&self) -> String {
-        self.0.host.clone()
+        self.0.host()
     }
 
-    /// `http://127.0.0.1:PORT`
+    /// `http://127.0.0.1:PORT`, or `https://…`
     pub(crate) fn origin(&self) -> String {
         self.0.origin()
+    }
+
+    /// Where the token server listens: the registry's own host unless told otherwise.
+    pub(crate) fn token_host(&self) -> String {
+        self.0.token_host()
+    }
+
+    /// How many tokens were given away.
+    pub(crate) fn tokens_issued(&self) -> usize {
+        self.0.tokens.issued()
+    }
+
+    /// From now on no token is good that was given before.
+    pub(crate) fn expire_tokens(&self) {
+        self.0.tokens.expire();
     }
 
     /// Adds a rule; of several that fit a request the first one acts.

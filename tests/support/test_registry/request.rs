@@ -105,7 +105,11 @@ pub(super) fn decoded(text: &str, plus_is_space: bool) -> String {
             first
         };
         bytes.push(escaped.unwrap_or(plain));
-        rest = if escaped.is_some() { &after[2..] } else { after };
+        rest = if escaped.is_some() {
+            &after[2..]
+        } else {
+            after
+        };
     }
     String::from_utf8_lossy(&bytes).into_owned()
 }

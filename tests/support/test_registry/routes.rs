@@ -2,11 +2,12 @@
 
 use serde_json::json;
 
+use super::DigestHeader;
 use super::answer::Answer;
 use super::content::Content;
 use super::request::{Request, decoded};
 use super::server::Server;
-use super::{blobs, manifests, names, referrers, tags, uploads};
+use super::{blobs, guard, manifests, names, referrers, tags, tokens, uploads};
 
 /// The endpoints below `/v2/<name>/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,6 +71,13 @@ impl Route {
 
 /// What the specification says to a request.
 pub(super) fn answer(server: &Server, request: &Request, body: Content) -> Answer {
+    if request.path == "/token" {
+        return tokens::answer(server, request, &body);
+    }
+    if let Some(refusal) = guard::refusal(server, request) {
+        return refusal;
+    }
+    guard::used(server, request);
     let Some(route) = Route::of(&request.path) else {
         return Answer::error(404, "NAME_UNKNOWN", "no such endpoint");
     };
@@ -80,7 +88,13 @@ pub(super) fn answer(server: &Server, request: &Request, body: Content) -> Answe
     if server.options.read_only && !reads {
         return not_allowed("GET, HEAD");
     }
-    let answer = match &route {
+    let answer = endpoint(server, request, (&route, body));
+    let answer = with_digest_header(server.options.digest_header, answer);
+    answer.header("Docker-Distribution-Api-Version", "registry/2.0")
+}
+
+fn endpoint(server: &Server, request: &Request, (route, body): (&Route, Content)) -> Answer {
+    match route {
         Route::Base => base(request),
         Route::Catalog => {
             Answer::new(200).json(&json!({"repositories": server.contents.repositories()}))
@@ -93,8 +107,22 @@ pub(super) fn answer(server: &Server, request: &Request, body: Content) -> Answe
         }
         Route::Tags(name) => tags::answer(server, request, name),
         Route::Referrers(name, digest) => referrers::answer(server, request, (name, digest)),
-    };
-    answer.header("Docker-Distribution-Api-Version", "registry/2.0")
+    }
+}
+
+fn with_digest_header(kind: DigestHeader, mut answer: Answer) -> Answer {
+    const NAME: &str = "Docker-Content-Digest";
+    if answer.get(NAME).is_some() {
+        match kind {
+            DigestHeader::Right => {}
+            DigestHeader::Missing => answer.remove(NAME),
+            DigestHeader::Empty => answer.set(NAME, ""),
+            DigestHeader::Wrong => {
+                answer.set(NAME, Content::of(b"something else").digest("sha256"))
+            }
+        }
+    }
+    answer
 }
 
 fn base(request: &Request) -> Answer {

@@ -1,22 +1,30 @@
-//! The listener, a thread for each connection, and the end of both.
+//! The listeners, a thread for each connection, and the end of both.
 
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, Weak};
 use std::time::Duration;
 
+use rustls::ServerConfig;
+
 use super::contents::Contents;
 use super::conversation;
 use super::log::Log;
-use super::options::Options;
 use super::rules::Rules;
+use super::tls;
+use super::tokens::Tokens;
 use super::wire::{Socket, Wire};
+use super::{Auth, Options};
 
 pub(super) struct Server {
     pub(super) options: Options,
-    pub(super) host: String,
+    /// Where the registry listens.
     address: SocketAddr,
+    /// Where the token server listens: there too, if it has no address of its own.
+    token_address: SocketAddr,
+    tls: Option<Arc<ServerConfig>>,
     pub(super) contents: Contents,
+    pub(super) tokens: Tokens,
     pub(super) rules: Rules,
     pub(super) log: Log,
     stopped: AtomicBool,
@@ -27,15 +35,23 @@ pub(super) struct Server {
 
 impl Server {
     pub(super) fn start(options: Options) -> Arc<Server> {
-        let loopback = if options.ipv6 { "[::1]:0" } else { "127.0.0.1:0" };
-        let wanted = options.address.as_deref().unwrap_or(loopback);
-        let listener =
-            TcpListener::bind(wanted).unwrap_or_else(|error| panic!("{wanted}: {error}"));
-        let address = listener.local_addr().expect("bound");
+        let loopback = if options.ipv6 {
+            "[::1]:0"
+        } else {
+            "127.0.0.1:0"
+        };
+        let listener = bind(options.address.as_deref().unwrap_or(loopback));
+        let second = match &options.auth {
+            Auth::Token(token) => token.address.as_deref().map(bind),
+            _ => None,
+        };
+        let address = address(&listener);
         let server = Arc::new(Server {
-            host: address.to_string(),
             address,
+            token_address: second.as_ref().map_or(address, self::address),
+            tls: options.tls.as_ref().map(tls::server),
             contents: options.contents.clone().unwrap_or_default(),
+            tokens: Tokens::default(),
             rules: Rules::default(),
             log: Log::default(),
             stopped: AtomicBool::new(false),
@@ -43,13 +59,30 @@ impl Server {
             connections: Mutex::default(),
             options,
         });
-        let listening = Arc::clone(&server);
-        std::thread::spawn(move || listening.listen(&listener));
+        for listener in [Some(listener), second].into_iter().flatten() {
+            let listening = Arc::clone(&server);
+            std::thread::spawn(move || listening.listen(&listener));
+        }
         server
     }
 
+    pub(super) fn host(&self) -> String {
+        self.address.to_string()
+    }
+
+    pub(super) fn token_host(&self) -> String {
+        self.token_address.to_string()
+    }
+
+    pub(super) fn scheme(&self) -> &'static str {
+        match self.tls {
+            Some(_) => "https",
+            None => "http",
+        }
+    }
+
     pub(super) fn origin(&self) -> String {
-        format!("http://{}", self.host)
+        format!("{}://{}", self.scheme(), self.address)
     }
 
     /// A `Location` for a path of this registry.
@@ -80,7 +113,8 @@ impl Server {
         drop(connections);
         let server = Arc::clone(self);
         std::thread::spawn(move || {
-            conversation::hold(&server, Wire::Plain(Socket(socket)));
+            let wire = Wire::new(Socket(socket), server.tls.as_ref());
+            conversation::hold(&server, wire);
         });
     }
 
@@ -96,17 +130,27 @@ impl Server {
         drop(waiting.expect("sound"));
     }
 
-    /// Closes the port and every connection; threads that wait end.
+    /// Closes the ports and every connection; threads that wait end.
     pub(super) fn stop(&self) {
         let guard = self.sleepers.0.lock().expect("sound");
         self.stopped.store(true, Ordering::SeqCst);
         drop(guard);
         self.sleepers.1.notify_all();
-        // The listener wakes at a connection and sees that it is over.
-        let _ = TcpStream::connect(self.address);
+        // A listener wakes at a connection and sees that it is over.
+        for address in [self.address, self.token_address] {
+            let _ = TcpStream::connect(address);
+        }
         let connections = self.connections.lock().expect("sound");
         for connection in connections.iter().filter_map(Weak::upgrade) {
             let _ = connection.shutdown(Shutdown::Both);
         }
     }
+}
+
+fn bind(address: &str) -> TcpListener {
+    TcpListener::bind(address).unwrap_or_else(|error| panic!("{address}: {error}"))
+}
+
+fn address(listener: &TcpListener) -> SocketAddr {
+    listener.local_addr().expect("bound")
 }

@@ -15,25 +15,42 @@ pub(super) fn begin(server: &Server, request: &Request, (name, body): (&str, Con
     if request.method != "POST" {
         return not_allowed("POST");
     }
-    if let Some(digest) = request.parameter("mount") {
-        let from = request.parameter("from");
-        let found = match &from {
-            Some(from) => server.contents.blob(from, &digest),
-            None => server.contents.blob_anywhere(&digest),
-        };
-        if let Some(content) = found {
-            server.contents.put_blob(name, &digest, content);
-            return created(server, name, &digest);
+    match (request.parameter("mount"), request.parameter("digest")) {
+        (Some(digest), _) => {
+            mounted(server, request, (name, &digest)).unwrap_or_else(|| session(server, name))
         }
-    } else if let Some(digest) = request.parameter("digest") {
-        return store(server, (name, &digest), body);
+        (None, Some(digest)) => store(server, (name, &digest), body),
+        (None, None) => session(server, name),
     }
+}
+
+/// A blob that is there already, in the repository that was named or in any.
+fn mounted(server: &Server, request: &Request, (name, digest): (&str, &str)) -> Option<Answer> {
+    if server.options.refuse_mounts {
+        return None;
+    }
+    let content = match request.parameter("from") {
+        Some(from) => server.contents.blob(&from, digest),
+        None => server.contents.blob_anywhere(digest),
+    };
+    server.contents.put_blob(name, digest, content?);
+    Some(created(server, name, digest))
+}
+
+fn session(server: &Server, name: &str) -> Answer {
     let id = server.contents.begin(name);
-    let answer = accepted(server, 202, (name, &id), 0);
-    match server.options.least_chunk {
-        Some(least) => answer.header("OCI-Chunk-Min-Length", least.to_string()),
-        None => answer,
+    let mut answer = accepted(server, 202, (name, &id), 0);
+    if let Some(least) = server.options.least_chunk {
+        answer.set("OCI-Chunk-Min-Length", least.to_string());
     }
+    if server.options.cookies {
+        answer.set("Set-Cookie", format!("{}; Path=/", cookie(&id)));
+    }
+    answer
+}
+
+fn cookie(id: &str) -> String {
+    format!("upload={id}")
 }
 
 /// All that is asked of a session.
@@ -42,7 +59,9 @@ pub(super) fn answer(
     request: &Request,
     (name, id, body): (&str, &str, Content),
 ) -> Answer {
-    let Some(upload) = server.contents.upload(name, id) else {
+    let lacks_cookie = server.options.cookies && !request.says("cookie", &cookie(id));
+    let upload = server.contents.upload(name, id);
+    let Some(upload) = upload.filter(|_| !lacks_cookie) else {
         return Answer::error(404, "BLOB_UPLOAD_UNKNOWN", "upload unknown to registry");
     };
     let length = upload.content.length();
@@ -74,21 +93,25 @@ pub(super) fn broken_off(server: &Server, request: &Request, body: Content) {
 }
 
 /// Why bytes cannot be added: not the next ones, or sent to a location that is out of date.
-fn refusal(
-    server: &Server,
-    request: &Request,
-    (length, body): (u64, &Content),
-) -> Option<Answer> {
+fn refusal(server: &Server, request: &Request, (length, body): (u64, &Content)) -> Option<Answer> {
     if let Some(range) = request.header("content-range") {
         let Some((start, end)) = numbers(range) else {
-            return Some(Answer::error(400, "BLOB_UPLOAD_INVALID", "invalid content range"));
+            return Some(Answer::error(
+                400,
+                "BLOB_UPLOAD_INVALID",
+                "invalid content range",
+            ));
         };
         if start != length {
             let message = format!("the next byte is {length}");
             return Some(Answer::error(416, "BLOB_UPLOAD_INVALID", &message));
         }
         if end.checked_sub(start).map(|last| last + 1) != Some(body.length()) {
-            return Some(Answer::error(400, "SIZE_INVALID", "range and length differ"));
+            return Some(Answer::error(
+                400,
+                "SIZE_INVALID",
+                "range and length differ",
+            ));
         }
     } else if !request.query.split('&').any(|pair| pair == state(length)) {
         let message = "the location is out of date, or its query was changed";
@@ -105,11 +128,7 @@ fn numbers(range: &str) -> Option<(u64, u64)> {
     Some((start.parse().ok()?, end.parse().ok()?))
 }
 
-fn finish(
-    server: &Server,
-    request: &Request,
-    (name, id, body): (&str, &str, Content),
-) -> Answer {
+fn finish(server: &Server, request: &Request, (name, id, body): (&str, &str, Content)) -> Answer {
     let Some(digest) = request.parameter("digest") else {
         return Answer::error(400, "DIGEST_INVALID", "the digest is missing");
     };
@@ -132,7 +151,10 @@ fn store(server: &Server, (name, digest): (&str, &str), content: Content) -> Ans
 
 fn created(server: &Server, name: &str, digest: &str) -> Answer {
     Answer::new(201)
-        .header("Location", server.location(&format!("/v2/{name}/blobs/{digest}")))
+        .header(
+            "Location",
+            server.location(&format!("/v2/{name}/blobs/{digest}")),
+        )
         .header("Docker-Content-Digest", digest)
 }
 
