@@ -24,7 +24,10 @@ mod registry;
 mod signals;
 mod strange_layouts;
 mod support;
+mod talk;
+mod test_registry_auth;
 mod test_registry_behaves;
+mod test_registry_faults;
 mod warm;
 
 #[path = "../support/test_registry/mod.rs"]
