@@ -4,6 +4,7 @@
 
 mod build;
 mod cache_faults;
+mod clients;
 mod crowd;
 mod engines;
 mod feed;
@@ -19,6 +20,7 @@ mod peers_reproducible;
 mod peers_run;
 mod peers_skopeo;
 mod peers_strace;
+mod peers_test_registry;
 mod peers_valid;
 mod registry;
 mod signals;
