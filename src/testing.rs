@@ -2,6 +2,9 @@
 //!
 //! Compiled for tests alone. Nothing here is shared with the code under test but the store and the document reader.
 
+#[path = "../tests/support/test_registry/mod.rs"]
+pub(crate) mod test_registry;
+
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
 
