@@ -117,9 +117,7 @@ fn with_digest_header(kind: DigestHeader, mut answer: Answer) -> Answer {
             DigestHeader::Right => {}
             DigestHeader::Missing => answer.remove(NAME),
             DigestHeader::Empty => answer.set(NAME, ""),
-            DigestHeader::Wrong => {
-                answer.set(NAME, Content::of(b"something else").digest("sha256"))
-            }
+            DigestHeader::Wrong => answer.set(NAME, Content::of(b"else").digest("sha256")),
         }
     }
     answer
