@@ -6,6 +6,8 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cli::registry_arguments::RegistryArguments;
+
 /// Turns Rust programs into OCI container images: no Docker, no daemon, no privileges and, where it can, no network.
 #[derive(Debug, Parser)]
 #[command(
@@ -24,7 +26,7 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Compile, assemble, write; prints one reference per image
     Build(Box<BuildArguments>),
-    /// Look at the cache
+    /// Fill the cache, or look at it
     Cache {
         #[command(subcommand)]
         action: CacheAction,
@@ -42,12 +44,35 @@ pub(crate) enum Command {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheAction {
+    /// Bring images into the cache; prints NAME@DIGEST of each
+    Warm(WarmArguments),
     /// List the base images: name, digest, platforms, metadata or full, size
     Ls,
     /// Hash every blob again; exit code 5 if one is damaged
     Verify,
     /// Print the directory of the cache
     Dir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WarmArguments {
+    /// Images of registries: bases for builds without a network
+    #[arg(value_name = "REF", required = true)]
+    pub(crate) images: Vec<String>,
+    /// Platforms, or all that the image has [default: as for a build]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub(crate) platform: Vec<String>,
+    /// Keep index, manifests and configs; this is the default
+    #[arg(long, conflicts_with = "layers")]
+    pub(crate) metadata: bool,
+    /// Keep the layers too, which files need
+    #[arg(long)]
+    pub(crate) layers: bool,
+    /// How many blobs travel at once [default: 4]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,6 +101,8 @@ pub(crate) struct BuildArguments {
     pub(crate) image: ImageArguments,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
     /// No socket at all; cargo gets --offline too
     #[arg(long)]
     pub(crate) offline: bool,

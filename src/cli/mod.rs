@@ -7,9 +7,11 @@ mod build;
 mod cache;
 mod config;
 mod registries;
+mod registry_arguments;
 mod report;
 mod request;
 mod signals;
+mod warm;
 mod world;
 
 use std::ffi::OsString;

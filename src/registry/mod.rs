@@ -101,6 +101,11 @@ impl Registry {
         })
     }
 
+    /// How many requests are to be made side by side.
+    pub(crate) fn parallel(&self) -> usize {
+        self.0.parallel
+    }
+
     fn client(&self) -> &Client {
         &self.0.client
     }
