@@ -11,7 +11,7 @@ use crate::plan::Plan;
 use crate::publish;
 use crate::publish::{Contents, Destination, Finished, Receipt, Shelves};
 use crate::reference::Reference;
-use crate::registry::{Origins, Registry, Sent};
+use crate::registry::{Cause, Origins, Registry, Sent};
 
 /// Pushes the images in their order, as far as the plan says so; the first that fails is the last that is tried.
 pub(super) fn push_all(plan: &Plan, images: &mut [Built], shelves: &Shelves) -> Result<()> {
@@ -47,9 +47,12 @@ fn send(
 ) -> Result<Sent> {
     let name = to.repository.name();
     let parcel = publish::parcel(to, contents, shelves);
-    registry
-        .push(&parcel)
-        .with_context(|| format!("cannot push `{name}`"))
+    let pushed = registry.push(&parcel).or_else(|error| match error.cause {
+        // What was damaged here went to the quarantine, and now comes from where the base came from.
+        Cause::Integrity => registry.push(&parcel).map_err(|_| error),
+        _ => Err(error),
+    });
+    pushed.with_context(|| format!("cannot push `{name}`"))
 }
 
 /// An image that was pushed after all.

@@ -80,13 +80,18 @@ pub(crate) fn build(env: &TestEnv, arguments: &str) -> Run {
 
 /// As [`build`], behind a wrapper such as strace, and not started yet. `@/` in an argument stands for the world's directory.
 pub(crate) fn build_behind(env: &TestEnv, wrapper: &[&str], arguments: &str) -> Command {
+    online(env, wrapper, &format!("--push=false --offline {arguments}"))
+}
+
+/// As [`build_behind`], but neither offline nor without a push.
+pub(crate) fn online(env: &TestEnv, wrapper: &[&str], arguments: &str) -> Command {
     let mut command = env.wrapped(hello(), wrapper);
     replay().given_to(&mut command);
     command.env("TMPDIR", env.path("home"));
     let root = format!("{}/", env.path("").display());
     let words = arguments.split_whitespace();
     command
-        .args(["build", ".", "--push=false", "--offline"])
+        .args(["build", "."])
         .args(words.map(|word| word.replace("@/", &root)));
     command
 }
