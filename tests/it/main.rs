@@ -2,8 +2,10 @@
 //!
 //! Files whose names begin with `peers_` need real peers; their tests are ignored unless asked for, and `.ci/run` asks.
 
+mod bases_online;
 mod build;
 mod cache_faults;
+mod cache_warm;
 mod crowd;
 mod engines;
 mod feed;
@@ -21,6 +23,7 @@ mod peers_skopeo;
 mod peers_strace;
 mod peers_valid;
 mod registry;
+mod served;
 mod signals;
 mod strange_layouts;
 mod support;
