@@ -2,8 +2,10 @@
 //!
 //! Files whose names begin with `peers_` need real peers; their tests are ignored unless asked for, and `.ci/run` asks.
 
+mod bases_online;
 mod build;
 mod cache_faults;
+mod cache_warm;
 mod clients;
 mod crowd;
 mod engines;
@@ -23,9 +25,13 @@ mod peers_skopeo;
 mod peers_strace;
 mod peers_test_registry;
 mod peers_valid;
+mod push;
+mod push_earlier;
+mod push_stopped;
 mod registry;
 mod registry_config;
 mod registry_tokens;
+mod served;
 mod signals;
 mod strange_layouts;
 mod support;
