@@ -4,16 +4,29 @@
 //! Nothing is opened, read or started before the first request. No secret leaves this room, not even in a message.
 
 mod auth;
+mod challenge;
 mod client;
+mod credentials;
 mod endpoint;
 mod error;
+mod flights;
+mod inward;
+mod mirrors;
 mod origin;
 mod patience;
 mod pull;
 mod push;
 mod reading;
+mod realm;
+mod scope;
 mod settings;
+mod standing;
+mod together;
+mod token;
 mod transport;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -25,6 +38,7 @@ use crate::network::Network;
 use crate::notes::Notes;
 use crate::progress::Transfers;
 use crate::registry::client::Client;
+use crate::registry::flights::Flights;
 
 pub(crate) use error::{Cause, Error};
 pub(crate) use push::{Origins, Parcel, Sent};
@@ -42,6 +56,7 @@ struct Inner {
     client: Client,
     /// How many blobs travel at once.
     parallel: usize,
+    flights: Flights,
     runtime: OnceLock<Runtime>,
 }
 
@@ -62,6 +77,7 @@ impl Registry {
         Registry(Arc::new(Inner {
             parallel: settings.parallel.max(1),
             client: Client::new(settings, listeners),
+            flights: Flights::default(),
             runtime: OnceLock::new(),
         }))
     }
@@ -83,6 +99,11 @@ impl Registry {
             let runtime = builder.worker_threads(2).enable_all().build();
             runtime.expect("threads can be started")
         })
+    }
+
+    /// How many requests are to be made side by side.
+    pub(crate) fn parallel(&self) -> usize {
+        self.0.parallel
     }
 
     fn client(&self) -> &Client {

@@ -3,23 +3,55 @@
 //! A secret is sent to the one origin that it is bound to, at every hop. What a person would call "the same request again"
 //! happens here; what must begin anew (an upload, the rest of a blob) does not.
 
+mod clients;
+mod cookies;
+mod decoding;
+mod der;
+mod exchange;
+mod limits;
+mod names;
+mod proxy;
+mod refusal;
+mod response;
+mod retry_after;
+mod scheme;
+mod secret;
+mod speaking;
+mod target;
+#[cfg(test)]
+mod tests;
+mod tls;
+mod tls_trouble;
+mod trouble;
+mod trust;
+mod upload_body;
+mod verifier;
+mod warnings;
+
+use std::ffi::OsStr;
+
 use bytes::Bytes;
-use reqwest::header::{AUTHORIZATION, HeaderMap, HeaderValue};
+use reqwest::header::HeaderMap;
 use reqwest::{Method, Url};
 
+use crate::notes::Notes;
 use crate::registry::Listeners;
-use crate::registry::error::{Cause, Error};
-use crate::registry::origin::Origin;
+use crate::registry::error::Error;
+use crate::registry::origin::shown;
 use crate::registry::patience::Patience;
 use crate::registry::settings::Settings;
+use crate::registry::transport::clients::Clients;
+use crate::registry::transport::cookies::Cookies;
+use crate::registry::transport::limits::Times;
+use crate::registry::transport::proxy::Proxies;
+use crate::registry::transport::scheme::Schemes;
+use crate::registry::transport::trouble::{Kind, Trouble};
+use crate::registry::transport::trust::Trusts;
+use crate::registry::transport::warnings::Warnings;
 
-/// A value for `Authorization`, and the only origin that may see it.
-#[derive(Clone)]
-pub(super) struct Secret {
-    pub(super) origin: Origin,
-    /// Marked sensitive.
-    pub(super) value: HeaderValue,
-}
+pub(super) use refusal::Refusal;
+pub(super) use response::Response;
+pub(super) use secret::Secret;
 
 /// What travels with a request.
 pub(super) enum Payload {
@@ -34,6 +66,7 @@ pub(super) enum Payload {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Redirects {
     Follow,
+    /// It is an error.
     Refuse,
 }
 
@@ -48,103 +81,89 @@ pub(super) struct Request {
     pub(super) registry: String,
 }
 
-/// An answer whose body has not been read. Its status is never one that another try could mend.
-pub(super) struct Response {
-    pub(super) inner: reqwest::Response,
-    /// Where the answer came from, after redirects.
-    pub(super) url: Url,
-}
-
+/// The one way out. Nothing is read, opened or looked up before the first request.
 pub(super) struct Transport {
-    http: reqwest::Client,
+    clients: Clients,
+    cookies: Cookies,
+    proxies: Proxies,
+    schemes: Schemes,
+    trusts: Trusts,
+    warnings: Warnings,
+    notes: Notes,
+    times: Times,
+    is_hasty: bool,
 }
 
 impl Transport {
-    pub(super) fn new(_settings: &Settings, _listeners: &Listeners) -> Transport {
-        let _ = rustls::crypto::ring::default_provider().install_default();
-        let http = reqwest::Client::builder()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none());
+    pub(super) fn new(settings: &Settings, listeners: &Listeners) -> Transport {
+        let proxies = Proxies::new(settings);
         Transport {
-            http: http.build().expect("a client"),
+            clients: Clients::new(settings, &proxies),
+            cookies: Cookies::default(),
+            proxies,
+            schemes: Schemes::default(),
+            trusts: Trusts::new(settings),
+            warnings: Warnings::new(),
+            notes: listeners.notes.clone(),
+            times: Times::default(),
+            is_hasty: is_hasty(settings),
         }
     }
 
-    /// The root of a registry's API, `https://host/`, once it is known how it is spoken to.
-    pub(super) async fn base(&self, registry: &str) -> Result<Url, Error> {
-        Url::parse(&format!("http://{registry}/"))
-            .map_err(|error| Error::new(Cause::Settings, error.to_string()))
+    /// Patience for one thing that the user waits for.
+    pub(super) fn patience(&self) -> Patience {
+        match self.is_hasty {
+            true => Patience::hasty(),
+            false => Patience::new(),
+        }
     }
 
-    /// Sends a request until there is an answer worth reading.
+    /// The root of a registry's API, `https://host/`. No request is made: where it is not certain whether http or https is
+    /// spoken, this is what is tried first, and [`Transport::send`] changes it in a request where need be.
+    pub(super) async fn base(&self, registry: &str) -> Result<Url, Error> {
+        let schemes = self.schemes.of(registry, &self.trusts.of(registry));
+        scheme::base(registry, schemes[0])
+    }
+
+    /// Sends a request until there is an answer worth reading; a stream is sent once.
     pub(super) async fn send(
         &self,
         request: Request,
-        _patience: &mut Patience,
+        patience: &mut Patience,
     ) -> Result<Response, Error> {
-        let mut built = self
-            .http
-            .request(request.method, request.url.clone())
-            .headers(request.headers);
-        built = match request.payload {
-            Payload::Nothing => built,
-            Payload::Bytes(bytes) => built.body(bytes),
-            Payload::Stream(size, body) => built.header("content-length", size).body(body),
-        };
-        if let Some(secret) = request
-            .secret
-            .filter(|secret| Origin::of(&request.url).as_ref() == Some(&secret.origin))
-        {
-            built = built.header(AUTHORIZATION, secret.value);
+        let mut request = request;
+        if matches!(request.payload, Payload::Stream(..)) {
+            return self
+                .attempt(&mut request)
+                .await
+                .map_err(|trouble| trouble.error);
         }
-        let inner = built
-            .send()
-            .await
-            .map_err(|error| Error::new(Cause::Unreachable, error.to_string()))?;
-        Ok(Response {
-            inner,
-            url: request.url,
-        })
+        loop {
+            match self.attempt(&mut request).await {
+                Ok(response) if response.is_worth_another_try() => {
+                    let after = response.retry_after();
+                    let doing = format!("`{} {}`", request.method, shown(&response.url));
+                    patience
+                        .pause(response.refused(&doing).await, after)
+                        .await?;
+                }
+                Ok(response) => return Ok(response),
+                Err(trouble) => pause(trouble, patience).await?,
+            }
+        }
     }
 }
 
-impl Response {
-    pub(super) fn status(&self) -> u16 {
-        self.inner.status().as_u16()
-    }
+/// Whether a test of the program asked for pauses that take no time; a released program does not look.
+fn is_hasty(settings: &Settings) -> bool {
+    let asked = settings.environment.get(OsStr::new("RBUILD_TEST_PATIENCE"));
+    cfg!(debug_assertions) && asked.is_some_and(|value| value == "hasty")
+}
 
-    pub(super) fn header(&self, name: &str) -> Option<&str> {
-        self.inner.headers().get(name)?.to_str().ok()
-    }
-
-    /// The next bytes of the body, `None` at its end.
-    pub(super) async fn chunk(&mut self) -> Result<Option<Bytes>, Error> {
-        self.inner
-            .chunk()
-            .await
-            .map_err(|error| Error::new(Cause::Unreachable, error.to_string()))
-    }
-
-    /// The whole body; more than `limit` bytes are an error.
-    pub(super) async fn bytes(mut self, limit: usize) -> Result<Vec<u8>, Error> {
-        let mut bytes = Vec::new();
-        while let Some(chunk) = self.chunk().await? {
-            if bytes.len() + chunk.len() > limit {
-                return Err(Error::new(
-                    Cause::Limit,
-                    format!("{} sends more than {limit} bytes", self.url),
-                ));
-            }
-            bytes.extend_from_slice(&chunk);
-        }
-        Ok(bytes)
-    }
-
-    /// The error for a status that nobody expected: what the registry says, in its words, cut.
-    pub(super) async fn refused(self, doing: &str) -> Error {
-        Error::new(
-            Cause::Status(self.status()),
-            format!("{doing}: status {}", self.status()),
-        )
+async fn pause(trouble: Trouble, patience: &mut Patience) -> Result<(), Error> {
+    match trouble.kind {
+        Kind::Final => Err(trouble.error),
+        Kind::ClosedDoor => patience.knock_again(trouble.error).await,
+        Kind::Passing | Kind::Garbled => patience.pause(trouble.error, None).await,
     }
 }

@@ -2,8 +2,11 @@
 //!
 //! Files whose names begin with `peers_` need real peers; their tests are ignored unless asked for, and `.ci/run` asks.
 
+mod bases_online;
 mod build;
 mod cache_faults;
+mod cache_warm;
+mod clients;
 mod crowd;
 mod engines;
 mod feed;
@@ -15,13 +18,28 @@ mod peers_kill;
 mod peers_ko;
 mod peers_large;
 mod peers_mounts;
+mod peers_registries;
 mod peers_reproducible;
 mod peers_run;
 mod peers_skopeo;
 mod peers_strace;
+mod peers_test_registry;
 mod peers_valid;
+mod push;
+mod push_earlier;
+mod push_stopped;
 mod registry;
+mod registry_config;
+mod registry_tokens;
+mod served;
 mod signals;
 mod strange_layouts;
 mod support;
+mod talk;
+mod test_registry_auth;
+mod test_registry_behaves;
+mod test_registry_faults;
 mod warm;
+
+#[path = "../support/test_registry/mod.rs"]
+mod test_registry;

@@ -1,0 +1,1 @@
+//! The transport against registries that misbehave.
