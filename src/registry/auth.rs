@@ -188,6 +188,11 @@ impl Keeper {
         Ok(())
     }
 
+    /// Whether the registry ever wanted to know who we are.
+    pub(super) fn was_asked(&self, repository: &Repository) -> bool {
+        self.met(repository).is_some()
+    }
+
     /// As whom we came, for an error.
     pub(super) async fn whom(&self, repository: &Repository) -> String {
         match self.met(repository) {
@@ -307,12 +312,15 @@ fn rejected(standing: &Standing) -> Error {
     let registry = &endpoint.name;
     match standing.credential() {
         None => nobody(&standing.repository),
-        Some(credential) => Error::new(
-            Cause::Unauthorized,
-            format!("`{registry}` does not let {} in", credential.shown()),
-        )
-        .because(format!("it was asked for `{name}`"))
-        .hint(format!("`rbuild login {registry}` as somebody who may")),
+        Some(credential) => {
+            let message = format!("`{registry}` does not let {} in", credential.shown());
+            let error = Error::new(Cause::Unauthorized, message)
+                .hint(format!("`rbuild login {registry}` as somebody who may"));
+            match name.as_str() {
+                "" => error,
+                name => error.because(format!("it was asked for `{name}`")),
+            }
+        }
     }
 }
 
