@@ -29,6 +29,9 @@ use crate::registry::transport::{Request, Response, Secret, Transport};
 /// More answers to one request are never given: the second brought a scope that was new.
 const ROUNDS: u32 = 2;
 
+/// Registry and repository.
+type Place = (String, String);
+
 /// What a request needs to be allowed to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Access {
@@ -57,7 +60,7 @@ pub(super) struct Keeper {
     credentials: Arc<Credentials>,
     /// Instead of what lies in files: a login that is tried.
     given: Option<Credential>,
-    standings: Mutex<BTreeMap<(String, String), Arc<Lock<Standing>>>>,
+    standings: Mutex<BTreeMap<Place, Arc<Lock<Standing>>>>,
 }
 
 /// A secret that is tried out; while nobody knows whether it is right, nobody else sends it.
@@ -234,7 +237,7 @@ impl Keeper {
     }
 }
 
-fn key(repository: &Repository) -> (String, String) {
+fn key(repository: &Repository) -> Place {
     (repository.endpoint.name.clone(), repository.name.clone())
 }
 
