@@ -175,5 +175,3 @@ impl Push<'_> {
     }
 }
 
-#[cfg(test)]
-mod tests;
