@@ -33,16 +33,21 @@ impl Mirror {
     fn repository(&self, settings: &Settings, name: &str) -> Result<Repository, Error> {
         let url = address(&self.url)?;
         let host = url.host_str().unwrap_or_default();
-        let port = url.port().map(|port| format!(":{port}")).unwrap_or_default();
+        let port = url
+            .port()
+            .map(|port| format!(":{port}"))
+            .unwrap_or_default();
         let endpoint = Endpoint {
             name: format!("{host}{port}"),
             prefix: prefix(&url),
         };
         if url.scheme() == "http" && !may_be_plain(settings, host, &endpoint.name) {
-            return Err(bad(&self.url, "it is reached without encryption").hint(format!(
-                "write `https://`, or set `insecure: true` for `{}` under `registries`",
-                endpoint.name
-            )));
+            return Err(
+                bad(&self.url, "it is reached without encryption").hint(format!(
+                    "write `https://`, or set `insecure: true` for `{}` under `registries`",
+                    endpoint.name
+                )),
+            );
         }
         let name = format!("{}{name}", endpoint.prefix);
         Ok(Repository { endpoint, name })
@@ -140,10 +145,11 @@ fn is_final(cause: Cause) -> bool {
 
 fn tell(client: &Client, failures: &[(&Repository, Error)]) {
     for (place, error) in failures {
-        client
-            .listeners
-            .notes
-            .say(format!("mirror `{}` was passed over: {}", place.endpoint.name, whole(error)));
+        client.listeners.notes.say(format!(
+            "mirror `{}` was passed over: {}",
+            place.endpoint.name,
+            whole(error)
+        ));
     }
 }
 
@@ -174,7 +180,10 @@ fn all_failed<T>(
 }
 
 fn nowhere(reference: &Reference) -> Error {
-    let message = format!("no mirror serves `{}`, and nothing else may be asked", reference.registry);
+    let message = format!(
+        "no mirror serves `{}`, and nothing else may be asked",
+        reference.registry
+    );
     Error::new(Cause::Settings, message)
         .hint("give a mirror for it with `--mirror`, or leave out `--no-mirror-fallback`")
 }

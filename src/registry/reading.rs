@@ -112,14 +112,18 @@ impl<'a> Reader<'a> {
     }
 
     async fn take(&mut self, mut bytes: Bytes) -> Result<Bytes, Error> {
-        let known = bytes.len().min(usize::try_from(self.pass_over).unwrap_or(usize::MAX));
+        let known = bytes
+            .len()
+            .min(usize::try_from(self.pass_over).unwrap_or(usize::MAX));
         bytes.advance(known);
         self.pass_over -= known as u64;
         let count = bytes.len() as u64;
         if count > self.blob.size - self.position {
             return Err(self.damaged("more bytes than that"));
         }
-        self.hash.write_all(&bytes).map_err(|error| self.damaged(error.to_string()))?;
+        self.hash
+            .write_all(&bytes)
+            .map_err(|error| self.damaged(error.to_string()))?;
         self.moved += count;
         self.position += count;
         if count > 0 && self.position == self.blob.size {
@@ -190,7 +194,10 @@ impl<'a> Reader<'a> {
             Cause::Integrity,
             format!("`{place}` does not send the blob that it was asked for"),
         )
-        .because(format!("expected: {} of {} bytes", self.blob.digest, self.blob.size))
+        .because(format!(
+            "expected: {} of {} bytes",
+            self.blob.digest, self.blob.size
+        ))
         .because(format!("found: {}", found.into()))
     }
 }

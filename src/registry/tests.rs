@@ -3,7 +3,6 @@
 mod mirrored;
 mod pulling;
 mod pushing;
-mod pushing_again;
 mod pushing_faults;
 mod pushing_sources;
 
@@ -38,7 +37,10 @@ pub(super) fn noted(settings: Settings) -> (Registry, Notes) {
         notes: Notes::recorded(),
         transfers: Transfers::unwatched(),
     };
-    let (online, notes) = (Network::unless(false).expect("online"), listeners.notes.clone());
+    let (online, notes) = (
+        Network::unless(false).expect("online"),
+        listeners.notes.clone(),
+    );
     (Registry::connect(online, settings, listeners), notes)
 }
 
@@ -81,9 +83,14 @@ pub(super) fn image(store: &Store, layers: &[&[u8]]) -> Image {
         .iter()
         .map(|bytes| store.put(media::OCI_LAYER, bytes).expect("put"))
         .collect();
-    let ids: Vec<String> = layers.iter().map(|layer| layer.digest.to_string()).collect();
+    let ids: Vec<String> = layers
+        .iter()
+        .map(|layer| layer.digest.to_string())
+        .collect();
     let config = json!({"rootfs": {"diff_ids": ids}}).to_string();
-    let config = store.put(media::OCI_CONFIG, config.as_bytes()).expect("put");
+    let config = store
+        .put(media::OCI_CONFIG, config.as_bytes())
+        .expect("put");
     let manifest = manifest(&config, &layers);
     let manifest = store.put(media::OCI_MANIFEST, &manifest).expect("put");
     let blobs = layers.into_iter().chain([config]).collect();
@@ -95,13 +102,18 @@ pub(super) fn image(store: &Store, layers: &[&[u8]]) -> Image {
 
 /// An index over images.
 pub(super) fn index(store: &Store, images: Vec<Image>) -> Image {
-    let children: Vec<Descriptor> = images.iter().flat_map(|image| image.manifests.clone()).collect();
+    let children: Vec<Descriptor> = images
+        .iter()
+        .flat_map(|image| image.manifests.clone())
+        .collect();
     let index = json!({
         "schemaVersion": 2,
         "mediaType": media::OCI_INDEX,
         "manifests": children.iter().map(Descriptor::to_value).collect::<Vec<_>>(),
     });
-    let index = store.put(media::OCI_INDEX, index.to_string().as_bytes()).expect("put");
+    let index = store
+        .put(media::OCI_INDEX, index.to_string().as_bytes())
+        .expect("put");
     Image {
         blobs: images.into_iter().flat_map(|image| image.blobs).collect(),
         manifests: children.into_iter().chain([index]).collect(),
@@ -134,7 +146,11 @@ pub(super) fn spoken(server: &TestRegistry) -> Vec<String> {
             .into_iter()
             .find(|kind| path.contains(&format!("/{kind}/")))
             .unwrap_or(path);
-        let mount = if seen.query.contains("mount=") { "?mount" } else { "" };
+        let mount = if seen.query.contains("mount=") {
+            "?mount"
+        } else {
+            ""
+        };
         format!("{} {kind}{mount} {}", seen.method, seen.status)
     };
     requests.iter().map(line).collect()
@@ -147,12 +163,18 @@ pub(super) fn assert_whole(server: &TestRegistry, repository: &str, reference: &
         .unwrap_or_else(|| panic!("{reference} is not there"));
     let value: serde_json::Value = serde_json::from_slice(&bytes).expect("JSON");
     for child in value["manifests"].as_array().into_iter().flatten() {
-        assert_whole(server, repository, child["digest"].as_str().expect("a digest"));
+        assert_whole(
+            server,
+            repository,
+            child["digest"].as_str().expect("a digest"),
+        );
     }
     let layers = value["layers"].as_array().into_iter().flatten();
     for blob in layers.chain(value.get("config")) {
         let digest = blob["digest"].as_str().expect("a digest");
-        let found = server.blob(repository, digest).unwrap_or_else(|| panic!("{digest} is not there"));
+        let found = server
+            .blob(repository, digest)
+            .unwrap_or_else(|| panic!("{digest} is not there"));
         assert_eq!(crate::digest::Digest::of(&found).to_string(), digest);
     }
 }

@@ -22,8 +22,8 @@ pub(super) fn is_known(media_type: &str) -> bool {
 
 /// The one media type that `Content-Type` and body agree on.
 pub(super) fn agreed(header: Option<&str>, body: &[u8]) -> Result<String, Error> {
-    let value = json::parse(body)
-        .map_err(|error| damaged(format!("it is not strict JSON: {error}")))?;
+    let value =
+        json::parse(body).map_err(|error| damaged(format!("it is not strict JSON: {error}")))?;
     let object = value
         .as_object()
         .ok_or_else(|| damaged("it is not a JSON object"))?;
@@ -45,13 +45,17 @@ fn fitting(told: String, object: &Map<String, Value>) -> Result<String, Error> {
         false => media::is_manifest(&told) && object.contains_key("manifests"),
     };
     match contradicts {
-        true => Err(damaged(format!("it does not look like the `{told}` it came as"))),
+        true => Err(damaged(format!(
+            "it does not look like the `{told}` it came as"
+        ))),
         false => Ok(told),
     }
 }
 
 fn shaped(object: &Map<String, Value>) -> Result<String, Error> {
-    let config = object.get("config").and_then(|config| config.get("mediaType"));
+    let config = object
+        .get("config")
+        .and_then(|config| config.get("mediaType"));
     match (object.contains_key("manifests"), is_manifest(object)) {
         (true, false) => Ok(media::OCI_INDEX.to_owned()),
         (false, true) if config == Some(&media::DOCKER_CONFIG.into()) => {
@@ -83,31 +87,58 @@ mod tests {
 
     #[test]
     fn r16_a_header_that_names_no_kind_leaves_it_to_the_body() {
-        for header in [None, Some(""), Some("text/plain"), Some("application/json; charset=utf-8")] {
-            for kind in [media::OCI_INDEX, media::OCI_MANIFEST, media::DOCKER_LIST, media::DOCKER_MANIFEST] {
+        for header in [
+            None,
+            Some(""),
+            Some("text/plain"),
+            Some("application/json; charset=utf-8"),
+        ] {
+            for kind in [
+                media::OCI_INDEX,
+                media::OCI_MANIFEST,
+                media::DOCKER_LIST,
+                media::DOCKER_MANIFEST,
+            ] {
                 assert_eq!(agreed(header, own(kind).as_bytes()).expect(kind), kind);
             }
-            assert_eq!(agreed(header, INDEX.as_bytes()).expect("by shape"), media::OCI_INDEX);
-            assert_eq!(agreed(header, MANIFEST.as_bytes()).expect("by shape"), media::OCI_MANIFEST);
+            assert_eq!(
+                agreed(header, INDEX.as_bytes()).expect("by shape"),
+                media::OCI_INDEX
+            );
+            assert_eq!(
+                agreed(header, MANIFEST.as_bytes()).expect("by shape"),
+                media::OCI_MANIFEST
+            );
         }
     }
 
     #[test]
     fn r16_parameters_and_case_of_a_header_do_not_matter() {
         let header = format!("{}; charset=UTF-8", media::OCI_MANIFEST.to_uppercase());
-        assert_eq!(agreed(Some(&header), MANIFEST.as_bytes()).expect("fits"), media::OCI_MANIFEST);
+        assert_eq!(
+            agreed(Some(&header), MANIFEST.as_bytes()).expect("fits"),
+            media::OCI_MANIFEST
+        );
     }
 
     #[test]
     fn h05_header_and_body_must_agree_in_every_permutation() {
-        let kinds = [media::OCI_INDEX, media::OCI_MANIFEST, media::DOCKER_LIST, media::DOCKER_MANIFEST];
+        let kinds = [
+            media::OCI_INDEX,
+            media::OCI_MANIFEST,
+            media::DOCKER_LIST,
+            media::DOCKER_MANIFEST,
+        ];
         for told in kinds {
             for said in kinds {
                 let result = agreed(Some(told), own(said).as_bytes());
                 assert_eq!(result.is_ok(), told == said, "{told} and {said}");
             }
         }
-        let error = agreed(Some("application/vnd.other+json"), own(media::OCI_INDEX).as_bytes());
+        let error = agreed(
+            Some("application/vnd.other+json"),
+            own(media::OCI_INDEX).as_bytes(),
+        );
         assert_eq!(error.expect_err("other").cause, Cause::Integrity);
     }
 
@@ -131,7 +162,13 @@ mod tests {
 
     #[test]
     fn a_docker_manifest_without_a_type_is_known_by_its_config() {
-        let body = format!(r#"{{"config":{{"mediaType":"{}"}},"layers":[]}}"#, media::DOCKER_CONFIG);
-        assert_eq!(agreed(None, body.as_bytes()).expect("by config"), media::DOCKER_MANIFEST);
+        let body = format!(
+            r#"{{"config":{{"mediaType":"{}"}},"layers":[]}}"#,
+            media::DOCKER_CONFIG
+        );
+        assert_eq!(
+            agreed(None, body.as_bytes()).expect("by config"),
+            media::DOCKER_MANIFEST
+        );
     }
 }

@@ -56,7 +56,8 @@ fn described(response: &Response) -> Option<Descriptor> {
     let media_type = announced::media_type(response.header("content-type"))?;
     let size = response.header("content-length")?.parse().ok()?;
     let digest = digest(response)?;
-    (announced::is_known(&media_type) && size > 0).then(|| Descriptor::new(media_type, digest, size))
+    (announced::is_known(&media_type) && size > 0)
+        .then(|| Descriptor::new(media_type, digest, size))
 }
 
 /// `Docker-Content-Digest`, if it is of the algorithm that we compute.

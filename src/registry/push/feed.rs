@@ -51,7 +51,10 @@ impl Source<'_> {
                     transfer.at(moved);
                 }
                 Err(error) => {
-                    let _ = feed.0.send(Err(io::Error::other("the blob is damaged"))).await;
+                    let _ = feed
+                        .0
+                        .send(Err(io::Error::other("the blob is damaged")))
+                        .await;
                     return Err(error);
                 }
             }
@@ -99,7 +102,10 @@ impl<'p> Push<'p> {
 }
 
 fn gone(blob: &Descriptor) -> Error {
-    let message = format!("blob {} is neither on this machine nor where the base image came from", blob.digest);
+    let message = format!(
+        "blob {} is neither on this machine nor where the base image came from",
+        blob.digest
+    );
     Error::new(Cause::Missing, message)
         .hint("bring the base image's layers with `rbuild cache warm --layers NAME`")
 }

@@ -63,7 +63,13 @@ struct Below {
 
 fn below(bytes: &[u8]) -> Below {
     let value = json::parse(bytes).unwrap_or_default();
-    let listed = |key: &str| value.get(key).and_then(Value::as_array).into_iter().flatten();
+    let listed = |key: &str| {
+        value
+            .get(key)
+            .and_then(Value::as_array)
+            .into_iter()
+            .flatten()
+    };
     let blobs = listed("layers").chain(value.get("config"));
     Below {
         blobs: blobs.filter_map(digest).collect(),

@@ -32,7 +32,12 @@ type Named = (Descriptor, String);
 impl Push<'_> {
     /// A manifest that registries need not take is refused before anything is sent.
     pub(super) fn refuse_large(&self) -> Result<(), Error> {
-        match self.parcel.manifests.iter().find(|manifest| manifest.size > LIMIT) {
+        match self
+            .parcel
+            .manifests
+            .iter()
+            .find(|manifest| manifest.size > LIMIT)
+        {
             Some(large) => Err(self.too_large(large)),
             None => Ok(()),
         }
@@ -49,14 +54,21 @@ impl Push<'_> {
     }
 
     /// Everything but the root, by digest: images several at once, then the indexes that list them.
-    pub(super) fn put_children(&self, root: &Descriptor, known: &BTreeSet<Digest>) -> Result<(), Error> {
+    pub(super) fn put_children(
+        &self,
+        root: &Descriptor,
+        known: &BTreeSet<Digest>,
+    ) -> Result<(), Error> {
         let children = self.parcel.manifests.iter();
-        let children = children.filter(|child| child.digest != root.digest && !known.contains(&child.digest));
+        let children =
+            children.filter(|child| child.digest != root.digest && !known.contains(&child.digest));
         let named = children.map(|child| (child.clone(), child.digest.to_string()));
         let (indexes, images): (Vec<Named>, Vec<Named>) =
             named.partition(|(child, _)| media::is_index(&child.media_type));
         self.put_all(&images)?;
-        indexes.into_iter().try_for_each(|index| self.put_all(&[index]))
+        indexes
+            .into_iter()
+            .try_for_each(|index| self.put_all(&[index]))
     }
 
     /// The root under each name in turn.
@@ -68,9 +80,18 @@ impl Push<'_> {
         Ok(())
     }
 
-    fn half_done(&self, error: Error, root: &Descriptor, (done, left): (&[String], &[String])) -> Error {
+    fn half_done(
+        &self,
+        error: Error,
+        root: &Descriptor,
+        (done, left): (&[String], &[String]),
+    ) -> Error {
         let name = self.parcel.repository.name();
-        let was_there = self.parcel.tags.iter().filter(|tag| !left.contains(tag) && !done.contains(tag));
+        let was_there = self
+            .parcel
+            .tags
+            .iter()
+            .filter(|tag| !left.contains(tag) && !done.contains(tag));
         let there: Vec<&str> = was_there.chain(done).map(String::as_str).collect();
         let error = match there.is_empty() {
             true => error.because(format!("all blobs of {} are in `{name}`", root.digest)),
@@ -96,7 +117,9 @@ impl Push<'_> {
             Ok(())
         })?;
         let lacking = lacking.into_inner().expect("nobody panics with it");
-        lacking.into_iter().try_for_each(|(named, error)| self.mend(&named, error))
+        lacking
+            .into_iter()
+            .try_for_each(|(named, error)| self.mend(&named, error))
     }
 
     fn mend(&self, named: &Named, mut error: Error) -> Result<(), Error> {
@@ -123,7 +146,11 @@ impl Push<'_> {
 
     /// What stands before `named`, since it may be a child that is missed.
     fn put_again(&self, named: &Named) -> Result<(), Error> {
-        let before = self.parcel.manifests.iter().take_while(|child| child.digest != named.0.digest);
+        let before = self
+            .parcel
+            .manifests
+            .iter()
+            .take_while(|child| child.digest != named.0.digest);
         for child in before {
             let child = (child.clone(), child.digest.to_string());
             if let Some(error) = self.registry.wait(self.put(&child))? {
@@ -136,7 +163,10 @@ impl Push<'_> {
     /// One PUT; what comes back is an error that more sending may mend.
     async fn put(&self, (manifest, name): &Named) -> Result<Option<Error>, Error> {
         let ask = self.ask_to_put(manifest, name)?;
-        let answer = self.client.send(&ask, &mut self.client.transport.patience()).await?;
+        let answer = self
+            .client
+            .send(&ask, &mut self.client.transport.patience())
+            .await?;
         match answer.status() {
             200..=202 => refuse_other(&answer, manifest).map(|()| None),
             401 | 403 => {
@@ -148,7 +178,9 @@ impl Push<'_> {
                 let error = refusal.error(&self.doing(name));
                 match status {
                     _ if is_lacking(&refusal, status) => Ok(Some(error)),
-                    _ if is_size(&refusal, status) => Err(self.too_large(manifest).because(error.to_string())),
+                    _ if is_size(&refusal, status) => {
+                        Err(self.too_large(manifest).because(error.to_string()))
+                    }
                     404 => Err(error.hint(CREATE)),
                     _ => Err(error),
                 }
@@ -157,7 +189,10 @@ impl Push<'_> {
     }
 
     fn doing(&self, name: &str) -> String {
-        format!("cannot put the manifest `{name}` into `{}`", self.parcel.repository.name())
+        format!(
+            "cannot put the manifest `{name}` into `{}`",
+            self.parcel.repository.name()
+        )
     }
 
     fn ask_to_put(&self, manifest: &Descriptor, name: &str) -> Result<Ask<'_>, Error> {
@@ -178,17 +213,23 @@ impl Push<'_> {
 
 fn refuse_other(answer: &Response, manifest: &Descriptor) -> Result<(), Error> {
     match look::digest(answer) {
-        Some(digest) if digest != manifest.digest => {
-            Err(Error::new(Cause::Integrity, "the registry altered the manifest")
-                .because(format!("expected: {}", manifest.digest))
-                .because(format!("found: {digest}")))
-        }
+        Some(digest) if digest != manifest.digest => Err(Error::new(
+            Cause::Integrity,
+            "the registry altered the manifest",
+        )
+        .because(format!("expected: {}", manifest.digest))
+        .because(format!("found: {digest}"))),
         _ => Ok(()),
     }
 }
 
 fn is_lacking(refusal: &Refusal, status: u16) -> bool {
-    let codes = ["MANIFEST_BLOB_UNKNOWN", "BLOB_UNKNOWN", "MANIFEST_UNKNOWN", "NOT_FOUND"];
+    let codes = [
+        "MANIFEST_BLOB_UNKNOWN",
+        "BLOB_UNKNOWN",
+        "MANIFEST_UNKNOWN",
+        "NOT_FOUND",
+    ];
     matches!(status, 400 | 404 | 422) && codes.iter().any(|code| refusal.has(code))
 }
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use reqwest::header::{CONTENT_LENGTH, HeaderValue};
 use reqwest::{Method, Url};
 
 use crate::digest::Descriptor;
@@ -27,11 +28,17 @@ pub(super) struct Sessions(Mutex<BTreeSet<String>>);
 
 impl Sessions {
     fn begun(&self, url: &Url) {
-        self.0.lock().expect("nobody panics with it").insert(url.to_string());
+        self.0
+            .lock()
+            .expect("nobody panics with it")
+            .insert(url.to_string());
     }
 
     pub(super) fn ended(&self, url: &Url) {
-        self.0.lock().expect("nobody panics with it").remove(url.as_str());
+        self.0
+            .lock()
+            .expect("nobody panics with it")
+            .remove(url.as_str());
     }
 
     /// The same session, at another place.
@@ -103,7 +110,8 @@ impl Push<'_> {
             access,
             method: Method::POST,
             target: Target::Path(format!("blobs/uploads/{query}")),
-            headers: Vec::new(),
+            // Some front ends answer 411 to a POST that does not say it.
+            headers: vec![(CONTENT_LENGTH, HeaderValue::from_static("0"))],
             body: Some(Bytes::new()),
         }
     }

@@ -46,7 +46,9 @@ impl Push<'_> {
                 None => self.begin(&mut patience).await?,
             };
             let began = Instant::now();
-            let end = self.send((blob, transfer), (&method, url), &mut patience).await?;
+            let end = self
+                .send((blob, transfer), (&method, url), &mut patience)
+                .await?;
             patience.excuse(began.elapsed());
             match end {
                 End::Stored => return Ok(()),
@@ -94,7 +96,11 @@ impl Push<'_> {
         patience: &mut Patience,
     ) -> Result<End, Error> {
         let ask = self.body_for(&Method::PUT, with_digest(session.clone(), &blob.digest));
-        match self.client.upload(&ask, (0, reqwest::Body::from("")), patience).await {
+        match self
+            .client
+            .upload(&ask, (0, reqwest::Body::from("")), patience)
+            .await
+        {
             Ok(answer) => self.judge(answer, &session).await,
             Err(lost) if lost.cause == Cause::Unreachable => Ok(End::InDoubt(lost, None)),
             Err(error) => Err(error),
@@ -109,7 +115,10 @@ impl Push<'_> {
         patience: &mut Patience,
     ) -> Result<Result<Response, Error>, Error> {
         for _ in 0..HOPS {
-            match self.stream_to(body, &self.body_for(method, url), patience).await {
+            match self
+                .stream_to(body, &self.body_for(method, url), patience)
+                .await
+            {
                 Err(lost) if lost.cause == Cause::Unreachable => return Ok(Err(lost)),
                 Err(error) => return Err(error),
                 Ok(answer) => match answer.redirection()? {
@@ -118,7 +127,10 @@ impl Push<'_> {
                 },
             }
         }
-        let message = format!("an upload to `{}` is redirected without end", self.target.endpoint.name);
+        let message = format!(
+            "an upload to `{}` is redirected without end",
+            self.target.endpoint.name
+        );
         Err(Error::new(Cause::Protocol, message))
     }
 
@@ -160,7 +172,10 @@ impl Push<'_> {
         }
         let is_passing = answer.is_worth_another_try();
         let refusal = answer.refusal().await;
-        let error = refusal.error(&format!("cannot upload to `{}`", self.parcel.repository.name()));
+        let error = refusal.error(&format!(
+            "cannot upload to `{}`",
+            self.parcel.repository.name()
+        ));
         let is_lost = status == 404 && refusal.has("BLOB_UPLOAD_UNKNOWN");
         let is_invalid = status == 400 && refusal.has("BLOB_UPLOAD_INVALID");
         match status {
@@ -200,7 +215,13 @@ mod tests {
     #[test]
     fn r09_the_query_of_a_location_is_kept_byte_for_byte() {
         let digest = Digest::of(b"");
-        for query in ["_state=a%2Bb&x=%20", "q", "a=1&a=2&b", "x=%2f%2F+", "_state=a=="] {
+        for query in [
+            "_state=a%2Bb&x=%20",
+            "q",
+            "a=1&a=2&b",
+            "x=%2f%2F+",
+            "_state=a==",
+        ] {
             let url = Url::parse(&format!("http://h/u?{query}")).expect("a URL");
             let with = with_digest(url, &digest);
             assert_eq!(with.as_str(), format!("http://h/u?{query}&digest={digest}"));

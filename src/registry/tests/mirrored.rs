@@ -6,7 +6,8 @@ use crate::registry::tests::{name, noted, with};
 use crate::registry::{Cause, HostSettings, Mirror, Settings};
 use crate::testing::test_registry::{Action, Rule, TestRegistry};
 
-const INDEX: &str = r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
+const INDEX: &str =
+    r#"{"schemaVersion":2,"mediaType":"application/vnd.oci.image.index.v1+json","manifests":[]}"#;
 
 fn put(server: &TestRegistry, repository: &str) {
     server.put_manifest(repository, "1", media::OCI_INDEX, INDEX.as_bytes());
@@ -14,7 +15,10 @@ fn put(server: &TestRegistry, repository: &str) {
 
 fn mirrors(urls: &[String]) -> Settings {
     Settings {
-        mirrors: urls.iter().map(|url| Mirror::parse(url).expect("a mirror")).collect(),
+        mirrors: urls
+            .iter()
+            .map(|url| Mirror::parse(url).expect("a mirror"))
+            .collect(),
         ..Settings::default()
     }
 }
@@ -24,14 +28,38 @@ fn a_mirror_is_a_url_for_one_registry_or_for_all() {
     for (text, registry, url) in [
         ("https://m.example", None, "https://m.example"),
         ("*=https://m.example/", None, "https://m.example"),
-        ("=https://m.example:5000/hub/", None, "https://m.example:5000/hub"),
-        ("ghcr.io=https://m.example/a/b", Some("ghcr.io"), "https://m.example/a/b"),
-        ("docker.io=https://m.example", Some("docker.io"), "https://m.example"),
-        ("index.docker.io=https://m.example", Some("docker.io"), "https://m.example"),
-        ("localhost:5000=http://127.0.0.1:5001", Some("localhost:5000"), "http://127.0.0.1:5001"),
+        (
+            "=https://m.example:5000/hub/",
+            None,
+            "https://m.example:5000/hub",
+        ),
+        (
+            "ghcr.io=https://m.example/a/b",
+            Some("ghcr.io"),
+            "https://m.example/a/b",
+        ),
+        (
+            "docker.io=https://m.example",
+            Some("docker.io"),
+            "https://m.example",
+        ),
+        (
+            "index.docker.io=https://m.example",
+            Some("docker.io"),
+            "https://m.example",
+        ),
+        (
+            "localhost:5000=http://127.0.0.1:5001",
+            Some("localhost:5000"),
+            "http://127.0.0.1:5001",
+        ),
     ] {
         let mirror = Mirror::parse(text).expect(text);
-        assert_eq!((mirror.registry.as_deref(), mirror.url.as_str()), (registry, url), "{text}");
+        assert_eq!(
+            (mirror.registry.as_deref(), mirror.url.as_str()),
+            (registry, url),
+            "{text}"
+        );
     }
 }
 
@@ -55,7 +83,10 @@ fn what_is_no_mirror_is_refused_and_never_repeats_a_password() {
     ] {
         let error = Mirror::parse(text).expect_err(text);
         assert_eq!(error.fault().kind, Kind::Refused, "{text}");
-        assert!(!format!("{:?}", error.fault()).contains("hunter2"), "{text}");
+        assert!(
+            !format!("{:?}", error.fault()).contains("hunter2"),
+            "{text}"
+        );
     }
 }
 
@@ -63,23 +94,36 @@ fn what_is_no_mirror_is_refused_and_never_repeats_a_password() {
 fn plain_http_is_for_loopback_and_for_hosts_that_are_set_so() {
     let mut settings = mirrors(&["http://m.invalid:5000/x".to_owned()]);
     let server = TestRegistry::scripted();
-    let error = with(settings.clone()).manifest(&name(&server, "a/b:1")).expect_err("plain");
+    let error = with(settings.clone())
+        .manifest(&name(&server, "a/b:1"))
+        .expect_err("plain");
     assert_eq!(error.cause, Cause::Settings);
     assert!(error.to_string().contains("without encryption"), "{error}");
-    let insecure = HostSettings { insecure: true, ..HostSettings::default() };
+    let insecure = HostSettings {
+        insecure: true,
+        ..HostSettings::default()
+    };
     settings.hosts.insert("m.invalid:5000".to_owned(), insecure);
     settings.mirrors_alone = true;
-    let error = with(settings).manifest(&name(&server, "a/b:1")).expect_err("no such host");
+    let error = with(settings)
+        .manifest(&name(&server, "a/b:1"))
+        .expect_err("no such host");
     assert_eq!(error.cause, Cause::Unreachable, "{error}");
 }
 
 #[test]
 fn mirrors_are_asked_in_order_with_their_path_before_the_repository() {
-    let (empty, full, origin) = (TestRegistry::start(), TestRegistry::start(), TestRegistry::scripted());
+    let (empty, full, origin) = (
+        TestRegistry::start(),
+        TestRegistry::start(),
+        TestRegistry::scripted(),
+    );
     put(&full, "hub/x/a/b");
     let urls = [empty.origin(), format!("{}/hub/x", full.origin())];
     let (registry, notes) = noted(mirrors(&urls));
-    let found = registry.manifest(&name(&origin, "a/b:1")).expect("an answer");
+    let found = registry
+        .manifest(&name(&origin, "a/b:1"))
+        .expect("an answer");
     assert!(found.is_some());
     assert_eq!(empty.requests()[0].path, "/v2/a/b/manifests/1");
     assert_eq!(full.requests()[0].path, "/v2/hub/x/a/b/manifests/1");
@@ -102,9 +146,20 @@ fn what_mirrors_lack_or_fail_with_the_registry_itself_is_asked_for() {
         let (told, is_absence) = (format!("{action:?}"), matches!(action, Action::Status(404)));
         mirror.rule(Rule::on("*", "*").then(action));
         let (registry, notes) = noted(mirrors(&[mirror.origin()]));
-        assert!(registry.manifest(&name(&origin, "a/b:1")).expect(&told).is_some(), "{told}");
+        assert!(
+            registry
+                .manifest(&name(&origin, "a/b:1"))
+                .expect(&told)
+                .is_some(),
+            "{told}"
+        );
         assert!(!mirror.requests().is_empty());
-        assert_eq!(notes.all().len(), usize::from(!is_absence), "{told} {:?}", notes.all());
+        assert_eq!(
+            notes.all().len(),
+            usize::from(!is_absence),
+            "{told} {:?}",
+            notes.all()
+        );
     }
 }
 
@@ -117,7 +172,9 @@ fn a_registry_is_not_touched_when_mirrors_are_alone() {
     assert_eq!(found.expect("an answer"), None);
     let mut other = mirrors(&[format!("other.example={}", mirror.origin())]);
     other.mirrors_alone = true;
-    let error = with(other).manifest(&name(&origin, "a/b:1")).expect_err("nobody may be asked");
+    let error = with(other)
+        .manifest(&name(&origin, "a/b:1"))
+        .expect_err("nobody may be asked");
     assert_eq!(error.cause, Cause::Settings);
     assert!(origin.requests().is_empty());
 }
@@ -127,7 +184,12 @@ fn a_mirror_of_another_registry_is_not_asked() {
     let (mirror, origin) = (TestRegistry::scripted(), TestRegistry::start());
     put(&origin, "a/b");
     let settings = mirrors(&[format!("other.example={}", mirror.origin())]);
-    assert!(with(settings).manifest(&name(&origin, "a/b:1")).expect("an answer").is_some());
+    assert!(
+        with(settings)
+            .manifest(&name(&origin, "a/b:1"))
+            .expect("an answer")
+            .is_some()
+    );
     assert!(mirror.requests().is_empty());
 }
 
@@ -136,7 +198,9 @@ fn when_all_fail_each_place_is_told_with_its_reason() {
     let (mirror, origin) = (TestRegistry::scripted(), TestRegistry::scripted());
     mirror.rule(Rule::on("*", "*").then(Action::Status(403)));
     origin.rule(Rule::on("*", "*").then(Action::Status(502)));
-    let error = with(mirrors(&[mirror.origin()])).manifest(&name(&origin, "a/b:1")).expect_err("both fail");
+    let error = with(mirrors(&[mirror.origin()]))
+        .manifest(&name(&origin, "a/b:1"))
+        .expect_err("both fail");
     let fault = error.fault();
     assert_eq!(fault.reasons().len(), 2, "{fault:?}");
     assert!(fault.reasons()[0].contains(&mirror.host()), "{fault:?}");
@@ -149,6 +213,8 @@ fn when_all_fail_each_place_is_told_with_its_reason() {
 fn what_a_mirror_fails_with_is_no_absence_even_if_the_registry_has_none() {
     let (mirror, origin) = (TestRegistry::scripted(), TestRegistry::start());
     mirror.rule(Rule::on("*", "*").then(Action::Status(502)));
-    let error = with(mirrors(&[mirror.origin()])).manifest(&name(&origin, "a/b:1")).expect_err("unclear");
+    let error = with(mirrors(&[mirror.origin()]))
+        .manifest(&name(&origin, "a/b:1"))
+        .expect_err("unclear");
     assert_ne!(error.cause, Cause::Absent);
 }
