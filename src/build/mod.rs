@@ -3,6 +3,7 @@
 //! The only room that calls stages. It decides nothing: what to do is the plan's word.
 
 mod areas;
+mod base_layers;
 mod layers;
 mod summary;
 mod survey;
@@ -45,7 +46,6 @@ pub(crate) struct Tools<'a> {
     /// `$KOCACHE/build`, or a temporary one: what rbuild makes.
     pub(crate) store: &'a Store,
     /// Absent when offline.
-    #[expect(dead_code, reason = "asked as soon as it can answer")]
     pub(crate) registry: Option<&'a Registry>,
     pub(crate) notes: &'a Notes,
     pub(crate) environment: &'a BTreeMap<OsString, OsString>,
@@ -144,9 +144,11 @@ fn publish_all(plan: &Plan, finished: &[Finished], tools: &Tools<'_>) -> Result<
         make_builtin(plan, tools)?;
     }
     let shelves = shelves(plan, tools);
-    plan.targets
-        .iter()
-        .try_for_each(|target| publish::publish(target, finished, &shelves, tools.notes))?;
+    base_layers::fetch(&plan.fetches, tools)?;
+    for target in &plan.targets {
+        let write = || publish::publish(target, finished, &shelves, tools.notes);
+        base_layers::mending(write, plan, tools)?;
+    }
     plan.references_file
         .iter()
         .try_for_each(|file| publish::write_references(file, finished))?;
@@ -169,7 +171,7 @@ fn shelves(plan: &Plan, tools: &Tools<'_>) -> Shelves {
     let mut stores = vec![tools.store.clone()];
     let mut seen = BTreeSet::new();
     for base in plan.images.iter().flat_map(|image| &image.base.images) {
-        if let Source::Store(store) = &base.source
+        if let Some(store) = base.source.store()
             && seen.insert(store.root().to_owned())
         {
             stores.push(store.clone());

@@ -28,7 +28,8 @@ pub(crate) fn run(arguments: &BuildArguments, world: &World) -> Result<()> {
     let root = world.cache()?;
     let cache = Store::cache(&root.join("img"), &notes)?;
     let (store, _temporary) = build_store(&root, world, &notes)?;
-    let registry = registries::connect(request.network, &config, (world, &notes));
+    let settings = registries::settings(&arguments.registry, &config, world)?;
+    let registry = registries::connect(request.network, settings, &notes);
     let elapsed = || world.started.elapsed();
     let tools = build::Tools {
         cache: &cache,

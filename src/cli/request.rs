@@ -115,7 +115,7 @@ fn selected(selection: &SelectionArguments) -> Selection {
     }
 }
 
-fn platforms(typed: &[String], world: &World) -> Result<Vec<Platform>> {
+pub(crate) fn platforms(typed: &[String], world: &World) -> Result<Vec<Platform>> {
     let (place, list) = match world.text(PLATFORM_VARIABLES)? {
         _ if !typed.is_empty() => ("--platform", typed.to_vec()),
         Some((name, list)) => (

@@ -4,6 +4,7 @@
 //! It reads no file, asks no clock and starts nothing: what must be looked at is [`Known`].
 
 pub(crate) mod asked;
+mod base_layers;
 mod naming;
 pub(crate) mod request;
 mod settings;
@@ -20,8 +21,8 @@ use crate::base::Base;
 use crate::base::name::Name;
 use crate::compile::Job;
 use crate::config::Asset;
-use crate::digest::{Descriptor, Digest};
-use crate::fault::{Fault, Kind};
+use crate::digest::Descriptor;
+use crate::fault::Fault;
 use crate::image::Settings;
 use crate::plan::asked::Asked;
 use crate::plan::request::Request;
@@ -29,6 +30,7 @@ use crate::plan::wanted::Wanted;
 use crate::platform::Platform;
 use crate::publish::Target;
 
+pub(crate) use base_layers::Fetch;
 pub(crate) use settings::KODATA;
 
 /// What will be done.
@@ -36,6 +38,8 @@ pub(crate) use settings::KODATA;
 pub(crate) struct Plan {
     pub(crate) jobs: Vec<Job>,
     pub(crate) images: Vec<ImagePlan>,
+    /// Layers of bases that the targets need and that are not here.
+    pub(crate) fetches: Vec<Fetch>,
     pub(crate) targets: Vec<Target>,
     pub(crate) references_file: Option<PathBuf>,
     pub(crate) metadata_file: Option<PathBuf>,
@@ -66,7 +70,7 @@ pub(crate) struct ImagePlan {
 pub(crate) struct Known {
     pub(crate) jobs: Vec<Job>,
     pub(crate) bases: BTreeMap<BaseKey, Base>,
-    /// Layers of these bases whose bytes are not on this machine; looked for only if an output needs them.
+    /// Layers of these bases whose bytes are not on this machine; looked for only if an output on disk needs them.
     pub(crate) absent: BTreeMap<BaseKey, Vec<Descriptor>>,
     /// The `kodata/` directories that exist.
     pub(crate) kodata: BTreeSet<PathBuf>,
@@ -95,11 +99,12 @@ pub(crate) fn plan(asked: Asked<'_>, wanted: &[Wanted<'_>], known: Known) -> Res
     let images: Vec<ImagePlan> = images.collect::<Result<_>>()?;
     refuse_equal_names(&images)?;
     refuse_wide_tarball(&request.targets, &images)?;
-    refuse_absent_layers(&request.targets, &known)?;
+    let fetches = base_layers::fetches(&request.targets, &known)?;
     refuse_dynamic_on_static(&known.jobs, &images)?;
     Ok(Plan {
         jobs: known.jobs,
         images,
+        fetches,
         targets: request.targets.clone(),
         references_file: request.references_file.clone(),
         metadata_file: request.metadata_file.clone(),
@@ -173,18 +178,6 @@ fn refuse_wide_tarball(targets: &[Target], images: &[ImagePlan]) -> Result<()> {
         .into())
 }
 
-/// Outputs on disk need the bytes of the bases' layers; what is not here is named before anything is compiled.
-fn refuse_absent_layers(targets: &[Target], known: &Known) -> Result<()> {
-    let absent = known.absent.iter().filter(|(_, layers)| !layers.is_empty());
-    let absent: Vec<(&Base, &Vec<Descriptor>)> = absent
-        .map(|(key, layers)| (&known.bases[key], layers))
-        .collect();
-    if targets.is_empty() || absent.is_empty() {
-        return Ok(());
-    }
-    Err(absent_layers(&absent).into())
-}
-
 /// A program that needs a dynamic loader cannot start on a base that has none.
 fn refuse_dynamic_on_static(jobs: &[Job], images: &[ImagePlan]) -> Result<()> {
     let dynamic = |job: &&Job| {
@@ -213,31 +206,6 @@ fn refuse_dynamic_on_static(jobs: &[Job], images: &[ImagePlan]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn absent_layers(absent: &[(&Base, &Vec<Descriptor>)]) -> Fault {
-    let layers = absent.iter().flat_map(|(_, layers)| layers.iter());
-    let layers: BTreeMap<Digest, &Descriptor> = layers.map(|layer| (layer.digest, layer)).collect();
-    let total: u64 = layers.values().map(|layer| layer.size).sum();
-    let names: BTreeSet<String> = absent
-        .iter()
-        .map(|(base, _)| format!("`{}`", base.name))
-        .collect();
-    let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    let message = format!("the output needs layers of the base image {names} that are not here");
-    let mut fault = Fault::new(Kind::Offline, message);
-    for layer in layers.values() {
-        fault = fault.because(format!("missing {} ({} bytes)", layer.digest, layer.size));
-    }
-    fault = fault.because(format!("{} in all, {total} bytes", layers.len()));
-    let places = absent.iter().filter_map(|(base, _)| base.place());
-    let places: BTreeSet<String> = places.map(|place| place.display().to_string()).collect();
-    for place in places {
-        fault = fault.because(format!("looked in {place}"));
-    }
-    let ways = absent.iter().filter_map(|(base, _)| base.way_to_layers());
-    let fault = ways.fold(fault, Fault::hint);
-    fault.hint("or drop the output and keep `--push=false` alone, which needs no layers")
 }
 
 #[cfg(test)]

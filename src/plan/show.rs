@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::compile;
-use crate::plan::{ImagePlan, Plan};
+use crate::plan::{Fetch, ImagePlan, Plan};
 use crate::publish::Target;
 
 impl fmt::Display for Plan {
@@ -14,6 +14,9 @@ impl fmt::Display for Plan {
         self.images
             .iter()
             .try_for_each(|image| show_image(image, out))?;
+        self.fetches
+            .iter()
+            .try_for_each(|fetch| show_fetch(fetch, out))?;
         self.targets
             .iter()
             .try_for_each(|target| writeln!(out, "write {}", shown(target)))?;
@@ -51,6 +54,15 @@ fn show_image(image: &ImagePlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         .kodata
         .iter()
         .try_for_each(|kodata| writeln!(out, "  kodata {}", kodata.display()))
+}
+
+fn show_fetch(fetch: &Fetch, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (count, size) = (fetch.layers.len(), fetch.size());
+    writeln!(
+        out,
+        "fetch {count} layers, {size} bytes, from {}",
+        fetch.from.name()
+    )
 }
 
 fn shown(target: &Target) -> String {

@@ -3,8 +3,9 @@
 use std::path::Path;
 
 use super::*;
-use crate::base::{self, Shelf};
+use crate::base;
 use crate::config::{Build, Config, ImageSettings};
+use crate::fault::Kind;
 use crate::plan::asked::Candidate;
 use crate::plan::request::{Naming, Style};
 use crate::plan::wanted::wanted;
@@ -79,11 +80,7 @@ fn planned(
         )
     };
     let all: Vec<Wanted<'_>> = chosen.iter().map(join).collect::<Result<_>>()?;
-    let shelf = Shelf {
-        cache: &test.store,
-        notes: &test.notes,
-        now: std::time::SystemTime::UNIX_EPOCH,
-    };
+    let shelf = testing::shelf(test);
     let mut bases = BTreeMap::new();
     let mut absent = BTreeMap::new();
     for one in &all {

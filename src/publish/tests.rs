@@ -8,8 +8,8 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::base;
 use crate::base::name::Name;
-use crate::base::{self, Shelf};
 use crate::image::{self, IndexSettings, Settings, Told};
 use crate::layer::{self, Entry};
 use crate::platform::Platform;
@@ -20,11 +20,7 @@ fn finished(test: &TestStore, platforms: &[&str], tags: &[&str]) -> (Finished, S
     let digest = testing::two_platforms(&test.store, true).digest;
     let platforms: Vec<Platform> = platforms.iter().map(|name| platform(name)).collect();
     let name = Name::parse(&format!("r.example/base@{digest}"), Path::new("/")).expect("a name");
-    let shelf = Shelf {
-        cache: &test.store,
-        notes: &test.notes,
-        now: std::time::SystemTime::UNIX_EPOCH,
-    };
+    let shelf = testing::shelf(test);
     let base = base::resolve(&name, &platforms, shelf).expect("resolved");
     let build = Store::cache(&test.directory.path().join("build"), &test.notes).expect("opens");
     build.prepare().expect("is writable");

@@ -3,6 +3,9 @@
 //! Credentials are looked up by the registry's name, never by what an answer says, and only after the registry itself asked. A wrong
 //! password is sent once. Who asks from another origin, after a redirect for instance, gets nothing.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -23,8 +26,11 @@ use crate::registry::standing::Standing;
 use crate::registry::token::Counter;
 use crate::registry::transport::{Request, Response, Secret, Transport};
 
-/// More answers to one request are never given: each before the last brought something new.
-const ROUNDS: u32 = 3;
+/// More answers to one request are never given: the second brought a scope that was new.
+const ROUNDS: u32 = 2;
+
+/// Registry and repository.
+type Place = (String, String);
 
 /// What a request needs to be allowed to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,7 +60,7 @@ pub(super) struct Keeper {
     credentials: Arc<Credentials>,
     /// Instead of what lies in files: a login that is tried.
     given: Option<Credential>,
-    standings: Mutex<BTreeMap<(String, String), Arc<Lock<Standing>>>>,
+    standings: Mutex<BTreeMap<Place, Arc<Lock<Standing>>>>,
 }
 
 /// A secret that is tried out; while nobody knows whether it is right, nobody else sends it.
@@ -185,22 +191,17 @@ impl Keeper {
         Ok(())
     }
 
+    /// Whether the registry ever wanted to know who we are.
+    pub(super) fn was_asked(&self, repository: &Repository) -> bool {
+        self.met(repository).is_some()
+    }
+
     /// As whom we came, for an error.
     pub(super) async fn whom(&self, repository: &Repository) -> String {
         match self.met(repository) {
             Some(standing) => whom(&*standing.lock().await),
             None => "we did not say who we are".to_owned(),
         }
-    }
-
-    /// `text` without our secrets: servers repeat what they were sent.
-    pub(super) async fn scrubbed(&self, repository: &Repository, text: &str) -> String {
-        let Some(standing) = self.met(repository) else {
-            return text.to_owned();
-        };
-        let standing = standing.lock().await;
-        let credential = standing.credential();
-        credential.map_or(text.to_owned(), |credential| credential.scrub(text))
     }
 
     /// An error of somebody whom nobody knows says where credentials were looked for.
@@ -236,7 +237,7 @@ impl Keeper {
     }
 }
 
-fn key(repository: &Repository) -> (String, String) {
+fn key(repository: &Repository) -> Place {
     (repository.endpoint.name.clone(), repository.name.clone())
 }
 
@@ -314,12 +315,15 @@ fn rejected(standing: &Standing) -> Error {
     let registry = &endpoint.name;
     match standing.credential() {
         None => nobody(&standing.repository),
-        Some(credential) => Error::new(
-            Cause::Unauthorized,
-            format!("`{registry}` does not let {} in", credential.shown()),
-        )
-        .because(format!("it was asked for `{name}`"))
-        .hint(format!("`rbuild login {registry}` as somebody who may")),
+        Some(credential) => {
+            let message = format!("`{registry}` does not let {} in", credential.shown());
+            let error = Error::new(Cause::Unauthorized, message)
+                .hint(format!("`rbuild login {registry}` as somebody who may"));
+            match name.as_str() {
+                "" => error,
+                name => error.because(format!("it was asked for `{name}`")),
+            }
+        }
     }
 }
 

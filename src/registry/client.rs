@@ -19,6 +19,7 @@ use reqwest::{Method, Url};
 
 use crate::registry::Listeners;
 use crate::registry::auth::{Access, Keeper, Means, Trial};
+use crate::registry::credentials::Credential;
 use crate::registry::endpoint::Repository;
 use crate::registry::error::Error;
 use crate::registry::patience::Patience;
@@ -60,6 +61,15 @@ impl Client {
         }
     }
 
+    /// A client that answers with one credential alone, whatever lies in files.
+    pub(super) fn as_somebody(&self, credential: Credential) -> Client {
+        let client = Client::new(self.settings.clone(), self.listeners.clone());
+        Client {
+            keeper: client.keeper.of(credential),
+            ..client
+        }
+    }
+
     /// Sends a request with what is known about us; a 401 is answered.
     pub(super) async fn send(
         &self,
@@ -75,7 +85,7 @@ impl Client {
             let sent = (secret.as_ref(), round);
             let trial = match self.answer(ask, sent, (&response, patience)).await {
                 Ok(trial) => trial,
-                Err(error) => return Err(self.quoted(ask.repository, error, response).await),
+                Err(error) => return Err(quoted(error, response).await),
             };
             let mut request = self.request(ask).await?;
             request.secret = Some(trial.secret.clone());
@@ -112,17 +122,6 @@ impl Client {
             transport: &self.transport,
             patience,
         }
-    }
-
-    /// An error with the words of the answer that led to it.
-    async fn quoted(&self, repository: &Repository, error: Error, answer: Response) -> Error {
-        let words = answer.refused("asked").await.fault();
-        let words = words.reasons().join("; ");
-        let words = self.keeper.scrubbed(repository, &words).await;
-        if words.is_empty() {
-            return error;
-        }
-        error.because(words)
     }
 
     async fn request(&self, ask: &Ask<'_>) -> Result<Request, Error> {
@@ -176,5 +175,13 @@ impl Client {
             401 | 403 => error.because(self.keeper.whom(repository).await),
             _ => error,
         }
+    }
+}
+
+/// An error with the registry's words for it.
+async fn quoted(error: Error, answer: Response) -> Error {
+    match answer.refusal().await.message.as_str() {
+        "" => error,
+        words => error.because(format!("the registry says: {words}")),
     }
 }

@@ -81,7 +81,10 @@ impl Counter {
         }
         let response = match response {
             Some(response) => response,
-            None => means.send(self.question(&scopes, credential)?).await?,
+            None => {
+                self.send(self.question(&scopes, credential)?, means)
+                    .await?
+            }
         };
         let received = Instant::now();
         if response.status() != 200 {
@@ -89,6 +92,14 @@ impl Counter {
         }
         let bytes = response.bytes(LARGEST).await?;
         read(&bytes, (scopes, received)).map_err(|why| self.unusable(why))
+    }
+
+    async fn send(&self, request: Request, means: &mut Means<'_>) -> Result<Response, Error> {
+        let why = || format!("tokens for `{}` come from there alone", self.registry);
+        means
+            .send(request)
+            .await
+            .map_err(|error| error.because(why()))
     }
 
     /// `None` from a server that does not know the exchange; it is asked in the other way.

@@ -24,6 +24,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::digest::Descriptor;
+use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::notes::Notes;
@@ -200,6 +201,20 @@ impl Error {
             }
         }
     }
+}
+
+/// The blob that an error says is wrong, wherever in its chain, if it is one.
+pub(crate) fn damaged(error: &anyhow::Error) -> Option<Digest> {
+    error.chain().find_map(damaged_in)
+}
+
+fn damaged_in(cause: &(dyn std::error::Error + 'static)) -> Option<Digest> {
+    if let Some(Error::Corrupt { path, .. }) = cause.downcast_ref() {
+        let name = path.file_name()?.to_str()?;
+        return format!("sha256:{name}").parse().ok();
+    }
+    // An I/O error hides what it was made from.
+    damaged_in(cause.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
 /// For readers and writers of std: the kind is kept, the error is inside.
