@@ -4,6 +4,7 @@
 
 mod build;
 mod cache_faults;
+mod clients;
 mod crowd;
 mod engines;
 mod feed;
@@ -15,16 +16,23 @@ mod peers_kill;
 mod peers_ko;
 mod peers_large;
 mod peers_mounts;
+mod peers_registries;
 mod peers_reproducible;
 mod peers_run;
 mod peers_skopeo;
 mod peers_strace;
+mod peers_test_registry;
 mod peers_valid;
 mod registry;
+mod registry_config;
+mod registry_tokens;
 mod signals;
 mod strange_layouts;
 mod support;
+mod talk;
+mod test_registry_auth;
 mod test_registry_behaves;
+mod test_registry_faults;
 mod warm;
 
 #[path = "../support/test_registry/mod.rs"]

@@ -140,6 +140,13 @@ pub(crate) fn run(command: &mut Command) -> Run {
     Run { output }
 }
 
+/// A peer with arguments, to be run by [`run`].
+pub(crate) fn command<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Command {
+    let mut command = Command::new(program);
+    command.args(arguments).stdin(Stdio::null());
+    command
+}
+
 /// Runs a peer; its failure is the test's.
 pub(crate) fn peer<A: AsRef<OsStr>>(program: &str, arguments: &[A]) -> Run {
     run(Command::new(program).args(arguments)).succeeds()
