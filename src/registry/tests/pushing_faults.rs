@@ -1,14 +1,19 @@
 //! Pushes to a registry that fails: what is begun anew, what is asked again, and what is said.
 
+use std::fs;
+use std::path::Path;
+
+use base64::prelude::{BASE64_STANDARD, Engine};
+
 use crate::digest::Digest;
 use crate::fault::Kind;
 use crate::registry::tests::{
-    Image, assert_whole, image, index, name, noise, parcel, registry, spoken,
+    Image, assert_whole, image, index, name, noise, parcel, registry, spoken, with,
 };
-use crate::registry::{Cause, Error, Sent};
+use crate::registry::{Cause, Error, Registry, Sent, Settings};
 use crate::store::Store;
 use crate::testing;
-use crate::testing::test_registry::{Action, Rule, TestRegistry};
+use crate::testing::test_registry::{Action, Auth, Options, Rule, TestRegistry, TokenAuth};
 
 const SESSIONS: &str = "/v2/*/blobs/uploads/*";
 const MANIFESTS: &str = "/v2/*/manifests/*";
@@ -105,20 +110,51 @@ fn r04_a_put_that_always_fails_ends_and_leaves_no_session_behind() {
     assert!(server.tags("a/b").is_empty());
 }
 
+/// A client that knows user and password of a server.
+fn known(server: &TestRegistry, directory: &Path) -> Registry {
+    let auth = BASE64_STANDARD.encode("user:s3cret");
+    let config = serde_json::json!({"auths": {server.host(): {"auth": auth}}});
+    fs::write(directory.join("config.json"), config.to_string()).expect("written");
+    let mut settings = Settings {
+        parallel: 1,
+        ..Settings::default()
+    };
+    settings
+        .environment
+        .insert("DOCKER_CONFIG".into(), directory.into());
+    with(settings)
+}
+
 #[test]
 fn a21_a_token_that_ran_out_in_a_body_means_another_session() {
-    let (server, home) = (TestRegistry::start(), testing::store());
-    let image = image(&home.store, &[&noise(1, 600_000)]);
-    let challenge = [("www-authenticate", "Basic realm=\"r\"")];
-    server.rule(
-        Rule::on("PUT", SESSIONS)
-            .times(1)
-            .then(Action::answer(401, &challenge, "")),
-    );
-    let error = push(&server, &image, &[home.store.clone()]).expect_err("nobody is known here");
-    assert_eq!(error.cause, Cause::Unauthorized);
-    assert_eq!(server.count("PUT", SESSIONS), 1);
-    assert_eq!(server.open_uploads(), 0);
+    for uses in 1..6 {
+        let home = testing::store();
+        let auth = TokenAuth {
+            uses: Some(uses),
+            ..TokenAuth::default()
+        };
+        let server = TestRegistry::with(Options {
+            auth: Auth::Token(auth),
+            ..Options::default()
+        });
+        let image = image(&home.store, &[&noise(1, 600_000)]);
+        let registry = known(&server, home.directory.path());
+        let result = registry.push(&parcel(
+            &server,
+            ("a/b", &["1"]),
+            &image,
+            &[home.store.clone()],
+        ));
+        assert_one_body_each(&server);
+        if uses == 1 {
+            // A POST takes every token before the PUT can use it.
+            assert_eq!(result.expect_err("never").cause, Cause::Unauthorized);
+            continue;
+        }
+        assert_eq!(result.expect("pushed").uploaded, 2, "{uses}");
+        assert_whole(&server, "a/b", "1");
+        assert_eq!(server.open_uploads(), 0, "{uses}");
+    }
 }
 
 #[test]
@@ -470,7 +506,7 @@ fn k03_a_push_that_ends_at_any_request_tags_nothing_that_is_not_whole_and_is_com
         for tag in server.tags("a/b") {
             assert_whole(&server, "a/b", &tag);
         }
-        let again = TestRegistry::with(testing::test_registry::Options {
+        let again = TestRegistry::with(Options {
             contents: Some(server.contents()),
             ..Default::default()
         });
