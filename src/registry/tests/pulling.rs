@@ -144,7 +144,7 @@ fn r15_a_digest_in_a_header_counts_only_if_we_can_compute_it() {
     }
     let server = with_index();
     server.rule(Rule::on("GET", MANIFESTS).then(Action::change(|answer| {
-        answer.remove("docker-content-digest")
+        answer.remove("docker-content-digest");
     })));
     assert!(
         registry(1)

@@ -1,5 +1,7 @@
 //! Pushes to a registry that does what it should: what is asked, in which order, and how often.
 
+use std::slice::from_ref;
+
 use crate::registry::tests::{
     Image, assert_whole, image, index, name, noise, parcel, registry, spoken,
 };
@@ -159,7 +161,7 @@ fn b4_what_the_tag_meant_before_is_asked_for_when_there_are_more_than_two_blobs(
                 &server,
                 ("a/b", &["1"]),
                 &before,
-                &[there.store.clone()],
+                from_ref(&there.store),
             ))
             .expect("pushed");
         server.forget_requests();
@@ -168,7 +170,7 @@ fn b4_what_the_tag_meant_before_is_asked_for_when_there_are_more_than_two_blobs(
                 &server,
                 ("a/b", &["1"]),
                 &after,
-                &[here.store.clone()],
+                from_ref(&here.store),
             ))
             .expect("pushed");
         assert_whole(&server, "a/b", "1");
@@ -207,7 +209,7 @@ fn an_upload_says_its_length_and_type_and_keeps_the_query_of_its_session() {
             &server,
             ("a/b", &["1"]),
             &image,
-            &[home.store.clone()],
+            from_ref(&home.store),
         ))
         .expect("pushed");
     let requests = server.requests();
@@ -247,7 +249,7 @@ fn n08_no_more_blobs_travel_at_once_than_the_settings_say() {
             &server,
             ("a/b", &["1"]),
             &image,
-            &[home.store.clone()],
+            from_ref(&home.store),
         ))
         .expect("pushed");
     assert_whole(&server, "a/b", "1");
@@ -273,7 +275,7 @@ fn n09_a_layer_of_ten_platforms_is_sent_once_and_the_index_after_its_images() {
             &server,
             ("a/b", &["1", "2"]),
             &all,
-            &[home.store.clone()],
+            from_ref(&home.store),
         ))
         .expect("pushed");
     assert_whole(&server, "a/b", "1");
@@ -335,7 +337,7 @@ fn r14_a_registry_that_answers_no_head_can_be_pushed_to() {
             &server,
             ("a/b", &["1"]),
             &image,
-            &[home.store.clone()],
+            from_ref(&home.store),
         ));
         assert_eq!(sent.expect("pushed").uploaded, 2, "{status}");
         assert_whole(&server, "a/b", "1");
@@ -382,7 +384,7 @@ fn r22_a_manifest_that_no_registry_need_take_is_refused_before_anything_is_sent(
             &server,
             ("a/b", &["1"]),
             &image,
-            &[home.store.clone()],
+            from_ref(&home.store),
         ))
         .expect_err("too large");
     assert_eq!(error.cause, Cause::Limit);

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::slice::from_ref;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
@@ -27,7 +28,7 @@ fn push_with(rule: Rule) -> (TestRegistry, Result<Sent, Error>) {
     let (server, home) = (TestRegistry::start(), testing::store());
     let image = image(&home.store, &[&noise(1, 600_000)]);
     server.rule(rule);
-    let result = push(&server, &image, &[home.store.clone()]);
+    let result = push(&server, &image, from_ref(&home.store));
     (server, result)
 }
 
@@ -143,7 +144,7 @@ fn a21_a_token_that_ran_out_in_a_body_means_another_session() {
             &server,
             ("a/b", &["1"]),
             &image,
-            &[home.store.clone()],
+            from_ref(&home.store),
         ));
         assert_one_body_each(&server);
         if uses == 1 {
@@ -255,7 +256,7 @@ fn r20_what_the_registry_misses_after_all_is_sent_again_once() {
     let home = testing::store();
     let image = image(&home.store, &[b"layer", b"other"]);
     let server = liar(&image);
-    let sent = push(&server, &image, &[home.store.clone()]).expect("pushed");
+    let sent = push(&server, &image, from_ref(&home.store)).expect("pushed");
     assert_whole(&server, "a/b", "1");
     assert_eq!(
         sent,
@@ -285,7 +286,7 @@ fn r20_a_child_that_the_registry_misses_is_sent_again_too() {
             .times(1)
             .then(Action::answer(201, &[], "")),
     );
-    push(&server, &all, &[home.store.clone()]).expect("pushed");
+    push(&server, &all, from_ref(&home.store)).expect("pushed");
     assert_whole(&server, "a/b", "1");
     assert_eq!(server.count("PUT", &child), 2);
     assert_eq!(server.count("PUT", SESSIONS), 4);
@@ -396,7 +397,7 @@ fn r24_a_patch_that_is_lost_begins_anew() {
             .times(1)
             .then(Action::ResetAfterRequestBytes(1000)),
     );
-    push(&server, &image, &[home.store.clone()]).expect("pushed");
+    push(&server, &image, from_ref(&home.store)).expect("pushed");
     assert_whole(&server, "a/b", "1");
     let requests = server.requests();
     let patches: Vec<&String> = requests
@@ -467,7 +468,7 @@ fn r30_of_several_tags_those_that_are_there_are_told() {
             &server,
             ("a/b", &["1", "2", "3"]),
             &image,
-            &[home.store.clone()],
+            from_ref(&home.store),
         ))
         .expect_err("refused");
     let reasons = error.fault().reasons().join("; ");
@@ -536,7 +537,7 @@ fn s01_sessions_of_a_push_that_failed_are_deleted() {
         &server,
         ("a/b", &["1"]),
         &image,
-        &[home.store.clone()],
+        from_ref(&home.store),
     ));
     assert_eq!(error.expect_err("refused").cause, Cause::Denied);
     assert!(server.count("DELETE", SESSIONS) > 0);

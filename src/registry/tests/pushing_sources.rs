@@ -1,6 +1,7 @@
 //! Where the bytes of a push come from: stores, another registry, or nowhere.
 
 use std::fs;
+use std::slice::from_ref;
 
 use crate::digest::Digest;
 use crate::fault::Kind;
@@ -37,7 +38,7 @@ fn c04_a_damaged_layer_breaks_the_upload_and_nothing_is_tagged() {
             &server,
             ("a/b", &["1"]),
             &image,
-            &[home.store.clone()],
+            from_ref(&home.store),
         ))
         .expect_err("damaged");
     assert_eq!(
@@ -243,7 +244,7 @@ fn o08_a_layer_that_nobody_has_is_enough_if_the_target_has_it() {
             &server,
             ("a/b", &["1"]),
             &image,
-            &[home.store.clone()],
+            from_ref(&home.store),
         ))
         .expect("pushed");
     assert_whole(&server, "a/b", "1");
@@ -265,7 +266,7 @@ fn o08_layers_that_nobody_has_are_named_before_anything_is_sent() {
             &server,
             ("a/b", &["1"]),
             &image,
-            &[home.store.clone()],
+            from_ref(&home.store),
         ))
         .expect_err("missing");
     let fault = error.fault();
