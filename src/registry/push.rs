@@ -177,6 +177,3 @@ impl Push<'_> {
         Err(Error::new(Cause::Missing, message).hint("build the image again"))
     }
 }
-
-#[cfg(test)]
-mod tests;
