@@ -14,6 +14,7 @@ mod hostile;
 mod login;
 mod mutations;
 mod offline;
+mod peers_air_gap;
 mod peers_crane;
 mod peers_kill;
 mod peers_ko;
