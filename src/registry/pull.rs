@@ -94,8 +94,11 @@ fn name(reference: &Reference) -> String {
     digest.unwrap_or_else(|| tag(reference))
 }
 
+/// What a reference may be looked up by: its tag, or else its digest.
 fn tag(reference: &Reference) -> String {
-    reference.tag.clone().unwrap_or_else(|| "latest".to_owned())
+    let digest = || reference.digest.map(|digest| digest.to_string());
+    let tag = reference.tag.clone().or_else(digest);
+    tag.unwrap_or_else(|| "latest".to_owned())
 }
 
 async fn look_at(

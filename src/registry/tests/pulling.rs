@@ -44,6 +44,14 @@ fn a_tag_is_looked_at_with_one_head_that_accepts_every_kind() {
 }
 
 #[test]
+fn a_name_without_a_tag_is_looked_up_by_its_digest() {
+    let server = with_index();
+    let digest = Digest::of(INDEX.as_bytes());
+    let found = registry(1).look(&name(&server, &format!("a/b@{digest}")));
+    assert_eq!(found.expect("an answer").expect("there").digest, digest);
+}
+
+#[test]
 fn r14_a_head_that_says_too_little_is_followed_by_a_get() {
     let without = |header: &'static str| Action::change(move |answer| answer.remove(header));
     for action in [

@@ -543,3 +543,64 @@ fn s01_sessions_of_a_push_that_failed_are_deleted() {
     assert!(server.count("DELETE", SESSIONS) > 0);
     assert_eq!(server.open_uploads(), 0);
 }
+
+#[test]
+fn r09_locations_may_be_relative() {
+    let home = testing::store();
+    let server = TestRegistry::with(Options {
+        relative_locations: true,
+        ..Options::default()
+    });
+    let image = image(&home.store, &[b"layer"]);
+    push(&server, &image, from_ref(&home.store)).expect("pushed");
+    assert_whole(&server, "a/b", "1");
+    assert_eq!(server.requests().len(), 6);
+}
+
+#[test]
+fn r10_a_session_without_a_place_or_at_a_strange_one_is_an_error() {
+    let long = format!("/v2/{}", "x".repeat(9_000));
+    for place in ["", "javascript:alert(1)", "ftp://127.0.0.1/x", &long] {
+        let place = place.to_owned();
+        let action = Action::change(move |answer| match place.as_str() {
+            "" => answer.remove("location"),
+            place => answer.set("location", place),
+        });
+        let (server, result) = push_with(Rule::on("POST", SESSIONS).then(action));
+        assert_eq!(result.expect_err("nowhere").fault().kind, Kind::Registry);
+        assert_eq!(server.count("PUT", "*"), 0);
+    }
+}
+
+#[test]
+fn a_body_that_is_redirected_is_sent_whole_to_the_other_place() {
+    let (server, other) = (TestRegistry::start(), TestRegistry::scripted());
+    let home = testing::store();
+    let image = image(&home.store, &[&noise(1, 600_000)]);
+    let place = format!("{}/elsewhere?a=%2B", other.origin());
+    let to = [("location", place.as_str())];
+    server.rule(Rule::on("PUT", SESSIONS).then(Action::answer(307, &to, "")));
+    server.rule(Rule::on("PUT", MANIFESTS).then(Action::Status(201)));
+    other.rule(Rule::on("PUT", "/elsewhere").then(Action::Status(201)));
+    let sent = push(&server, &image, from_ref(&home.store)).expect("pushed");
+    assert_eq!(sent.uploaded, 2);
+    let bodies: Vec<u64> = other
+        .requests()
+        .iter()
+        .map(|seen| seen.body_length)
+        .collect();
+    assert_eq!(bodies.len(), 2);
+    assert!(bodies.contains(&600_000));
+    assert_eq!(other.requests()[0].query, "a=%2B");
+}
+
+#[test]
+fn a_body_that_is_redirected_without_end_is_given_up() {
+    let (server, home) = (TestRegistry::start(), testing::store());
+    let image = image(&home.store, &[&noise(1, 600_000)]);
+    let to = [("location", "?again")];
+    server.rule(Rule::on("PUT", SESSIONS).then(Action::answer(307, &to, "")));
+    let error = push(&server, &image, from_ref(&home.store)).expect_err("no end");
+    assert_eq!(error.cause, Cause::Protocol);
+    assert_eq!(server.count("PUT", SESSIONS), 5);
+}

@@ -1,6 +1,7 @@
 //! The transport against registries that misbehave, and what the tests of it are made with.
 
 mod bodies;
+mod http2;
 mod locations;
 mod pieces;
 mod proxies;

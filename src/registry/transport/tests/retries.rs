@@ -290,3 +290,22 @@ async fn a_request_says_who_we_are_and_wants_nothing_encoded() {
     assert_eq!(seen.header("content-length"), Some("0"));
     assert_eq!(seen.header("authorization"), Some(TOKEN));
 }
+
+#[tokio::test]
+async fn s07_a_wait_that_the_registry_asked_for_ends_at_once_when_we_are_to_stop() {
+    let registry = failing(99, Action::answer(429, &[("Retry-After", "60")], ""));
+    let desk = Desk::new();
+    let mut patience = Patience::in_earnest();
+    let stopped = async {
+        while registry.requests().is_empty() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        Error::new(Cause::Stopped, "stopped by signal 2")
+    };
+    let conversation = desk
+        .transport
+        .send(to(&registry, "GET", "/v2/"), &mut patience);
+    let ended = crate::registry::until(stopped, conversation).await;
+    assert_eq!(ended.err().expect("stopped").cause, Cause::Stopped);
+    assert_eq!(registry.requests().len(), 1);
+}
