@@ -158,11 +158,15 @@ fn split_tag(named: &str) -> (&str, Option<&str>) {
 
 /// The first part is a registry if it looks like a host; else the name is one of Docker Hub.
 fn split_registry(name: &str) -> (&str, &str) {
-    let is_host = |part: &str| part.contains(['.', ':']) || part.eq_ignore_ascii_case("localhost");
     match name.split_once('/') {
         Some((first, rest)) if is_host(first) => (first, rest),
         _ => ("docker.io", name),
     }
+}
+
+/// Whether the first part of a name is a registry.
+pub(crate) fn is_host(part: &str) -> bool {
+    part.contains(['.', ':']) || part.eq_ignore_ascii_case("localhost")
 }
 
 fn full_repository(registry: &str, repository: &str) -> String {

@@ -173,6 +173,7 @@ fn known(
         bases,
         absent,
         kodata: kodata(wanted),
+        registry: tools.registry.cloned(),
     })
 }
 

@@ -24,8 +24,10 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Compile, assemble, write; prints one reference per image
+    /// Compile, assemble, push; prints one reference per image
     Build(Box<BuildArguments>),
+    /// Push an image that was built earlier; prints its reference
+    Push(PushArguments),
     /// Fill the cache, or look at it
     Cache {
         #[command(subcommand)]
@@ -120,6 +122,27 @@ pub(crate) struct BuildArguments {
     pub(crate) further: Vec<String>,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct PushArguments {
+    /// Image as `rbuild build --push=false` printed it, a digest, or oci:DIR, oci:DIR:NAME, oci:DIR@DIGEST
+    #[arg(value_name = "REF|DIGEST")]
+    pub(crate) image: String,
+    /// Where to, REGISTRY/REPOSITORY[:TAG] [default: as the image is named]
+    #[arg(value_name = "DEST")]
+    pub(crate) destination: Option<String>,
+    /// Tags [default: those that the image was built with, else latest]
+    #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tags: Vec<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+    /// What to show on the way: bars where there is a terminal, plain lines, or nothing but errors
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressArgument::Auto)]
+    pub(crate) progress: ProgressArgument,
+    /// Short for --progress quiet
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(crate) enum ProgressArgument {
     Auto,
@@ -203,12 +226,15 @@ pub(crate) struct ImageArguments {
     /// User that the image runs as [default: the base's]
     #[arg(long, value_name = "USER[:GROUP]")]
     pub(crate) image_user: Option<String>,
-    /// Repository that the images are named in; also RBUILD_REPO
+    /// Repository that the images are named in and pushed to; also RBUILD_REPO
     #[arg(long, value_name = "REPO")]
     pub(crate) repo: Option<String>,
     /// Tags [default: latest]
     #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
     pub(crate) tags: Vec<String>,
+    /// Print NAME:TAG without a digest; needs exactly one tag
+    #[arg(long)]
+    pub(crate) tag_only: bool,
     /// Name the image REPO
     #[arg(long, conflicts_with_all = ["base_import_paths", "preserve_import_paths"])]
     pub(crate) bare: bool,
@@ -223,7 +249,7 @@ pub(crate) struct ImageArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
-    /// Whether to push to a registry, which comes with the next version: give --push=false
+    /// Push to the registry that --repo names; --push=false keeps the image in the cache
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub(crate) push: bool,
     /// Add the images to an OCI layout directory, made if it is not there

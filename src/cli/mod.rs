@@ -3,9 +3,11 @@
 //! Nothing is decided here that a stage could decide; each command is a file of its own.
 
 mod args;
+mod bars;
 mod build;
 mod cache;
 mod config;
+mod push;
 mod registries;
 mod registry_arguments;
 mod report;
@@ -53,6 +55,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn command(command: Command, world: &World) -> Result<()> {
     match command {
         Command::Build(arguments) => build::run(&arguments, world),
+        Command::Push(arguments) => push::run(&arguments, world),
         Command::Cache { action } => cache::run(&action, world),
         Command::Config {
             action: args::ConfigAction::Show(arguments),

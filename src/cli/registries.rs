@@ -9,8 +9,6 @@ use crate::cli::registry_arguments::RegistryArguments;
 use crate::cli::world::World;
 use crate::config::{Config, RegistrySettings};
 use crate::network::Network;
-use crate::notes::Notes;
-use crate::progress::Transfers;
 use crate::registry::{HostSettings, Listeners, Mirror, Registry, Settings};
 
 /// How many blobs travel at once.
@@ -20,13 +18,9 @@ const PARALLEL: usize = 4;
 pub(crate) fn connect(
     network: Option<Network>,
     settings: Settings,
-    notes: &Notes,
+    listeners: &Listeners,
 ) -> Option<Registry> {
-    let listeners = Listeners {
-        notes: notes.clone(),
-        transfers: Transfers::unwatched(),
-    };
-    Some(Registry::connect(network?, settings, listeners))
+    Some(Registry::connect(network?, settings, listeners.clone()))
 }
 
 /// Flags stand over the configuration; their mirrors come first.

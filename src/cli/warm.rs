@@ -10,6 +10,7 @@ use crate::base::name::Name;
 use crate::base::{Choice, Shelf};
 use crate::cache::warm::{Depth, Warmed, warm};
 use crate::cli::args::WarmArguments;
+use crate::cli::bars;
 use crate::cli::build;
 use crate::cli::registries;
 use crate::cli::report;
@@ -19,12 +20,14 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::interrupt;
 use crate::network::Network;
+use crate::plan::request::Progress;
 use crate::platform::Platform;
 use crate::reference::Reference;
 use crate::store::Store;
 
 pub(crate) fn run(arguments: &WarmArguments, world: &World) -> Result<()> {
-    let notes = report::notes(false);
+    let listeners = bars::listeners(Progress::Auto);
+    let notes = &listeners.notes;
     let config = build::load(&world.absolute(Path::new(".")), world)?;
     let platforms = platforms(arguments, &config, world)?;
     let names = arguments.images.iter();
@@ -34,14 +37,14 @@ pub(crate) fn run(arguments: &WarmArguments, world: &World) -> Result<()> {
     let mut settings = registries::settings(&arguments.registry, &config, world)?;
     settings.parallel = arguments.jobs.map_or(settings.parallel, usize::from);
     let network = Network::unless(world.flag("RBUILD_OFFLINE")?);
-    let registry = registries::connect(network, settings, &notes);
-    let cache = Store::cache(&world.cache()?.join("img"), &notes)?;
+    let registry = registries::connect(network, settings, &listeners);
+    let cache = Store::cache(&world.cache()?.join("img"), notes)?;
     cache.writable()?;
     let shelf = Shelf {
         cache: &cache,
         spare: &cache,
         registry: registry.as_ref(),
-        notes: &notes,
+        notes,
         now: world.now,
     };
     let depth = match arguments.layers {

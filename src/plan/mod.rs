@@ -6,6 +6,7 @@
 pub(crate) mod asked;
 mod base_layers;
 mod naming;
+mod push;
 pub(crate) mod request;
 mod settings;
 mod show;
@@ -29,8 +30,10 @@ use crate::plan::request::Request;
 use crate::plan::wanted::Wanted;
 use crate::platform::Platform;
 use crate::publish::Target;
+use crate::registry::Registry;
 
 pub(crate) use base_layers::Fetch;
+pub(crate) use naming::NOWHERE;
 pub(crate) use settings::KODATA;
 
 /// What will be done.
@@ -45,6 +48,16 @@ pub(crate) struct Plan {
     pub(crate) metadata_file: Option<PathBuf>,
 }
 
+impl Plan {
+    /// The way to registries, if the images go there.
+    pub(crate) fn registry(&self) -> Option<&Registry> {
+        self.targets.iter().find_map(|target| match target {
+            Target::Registry(registry) => Some(registry),
+            _ => None,
+        })
+    }
+}
+
 /// One image, on one or several platforms.
 #[derive(Clone, Debug)]
 pub(crate) struct ImagePlan {
@@ -54,6 +67,8 @@ pub(crate) struct ImagePlan {
     /// `registry/repository`.
     pub(crate) name: String,
     pub(crate) tags: Vec<String>,
+    /// Its reference is `name:tag`, without a digest.
+    pub(crate) tag_only: bool,
     pub(crate) base: Base,
     pub(crate) settings: Settings,
     /// Where the configuration lies: links in assets may not leave it.
@@ -74,38 +89,35 @@ pub(crate) struct Known {
     pub(crate) absent: BTreeMap<BaseKey, Vec<Descriptor>>,
     /// The `kodata/` directories that exist.
     pub(crate) kodata: BTreeSet<PathBuf>,
+    /// The way to registries; absent when offline.
+    pub(crate) registry: Option<Registry>,
 }
 
 /// A base for a list of platforms.
 pub(crate) type BaseKey = (Name, Vec<Platform>);
 
-/// What a build that would push is told until there is a way to push.
-pub(crate) fn refuse_push(request: &Request) -> Result<()> {
-    if !request.push {
-        return Ok(());
-    }
-    Err(
-        Fault::refused("cannot push: publishing to registries comes with the next version")
-            .hint("add `--push=false`; with `--oci-archive FILE` or `--oci-layout-path DIR` the image is written there")
-            .into(),
-    )
+/// Refuses what no workspace and no base could change: names, tags, a push that cannot be.
+pub(crate) fn look(request: &Request) -> Result<()> {
+    naming::look(&request.naming)?;
+    push::look(request)
 }
 
 /// Decides what to do, or refuses.
 pub(crate) fn plan(asked: Asked<'_>, wanted: &[Wanted<'_>], known: Known) -> Result<Plan> {
     let request = asked.request;
-    refuse_push(request)?;
+    look(request)?;
+    let targets = push::targets(request, known.registry.as_ref())?;
     let images = wanted.iter().map(|one| image(one, asked, &known));
     let images: Vec<ImagePlan> = images.collect::<Result<_>>()?;
     refuse_equal_names(&images)?;
-    refuse_wide_tarball(&request.targets, &images)?;
+    refuse_wide_tarball(&targets, &images)?;
     let fetches = base_layers::fetches(&request.targets, &known)?;
     refuse_dynamic_on_static(&known.jobs, &images)?;
     Ok(Plan {
         jobs: known.jobs,
         images,
         fetches,
-        targets: request.targets.clone(),
+        targets,
         references_file: request.references_file.clone(),
         metadata_file: request.metadata_file.clone(),
     })
@@ -127,6 +139,7 @@ fn image(wanted: &Wanted<'_>, asked: Asked<'_>, known: &Known) -> Result<ImagePl
             &candidate.within(),
         )?,
         tags: naming::tags(naming)?,
+        tag_only: naming.tag_only,
         base: base.clone(),
         settings: settings::settings(wanted, asked.request, kodata.is_some()),
         asset_root: asked.directory().to_owned(),

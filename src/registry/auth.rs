@@ -3,6 +3,9 @@
 //! Credentials are looked up by the registry's name, never by what an answer says, and only after the registry itself asked. A wrong
 //! password is sent once. Who asks from another origin, after a redirect for instance, gets nothing.
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
@@ -23,8 +26,8 @@ use crate::registry::standing::Standing;
 use crate::registry::token::Counter;
 use crate::registry::transport::{Request, Response, Secret, Transport};
 
-/// More answers to one request are never given: each before the last brought something new.
-const ROUNDS: u32 = 3;
+/// More answers to one request are never given: the second brought a scope that was new.
+const ROUNDS: u32 = 2;
 
 /// What a request needs to be allowed to do.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -103,7 +103,7 @@ async fn look_at(
     place: &Repository,
     reference: &Reference,
 ) -> Result<Option<Descriptor>, Error> {
-    let (tag, mut patience) = (tag(reference), Patience::new());
+    let (tag, mut patience) = (tag(reference), client.transport.patience());
     let pull = (place, Access::Pull);
     if let Some(found) = look::head(client, pull, (&tag, &mut patience)).await? {
         return Ok(Some(found));
@@ -118,20 +118,14 @@ pub(super) async fn manifest(
     (place, access): (&Repository, Access),
     wanted: &(String, Option<Digest>),
 ) -> Result<Option<Fetched>, Error> {
-    let (mut patience, ask) = (
-        Patience::new(),
-        look::ask((place, access), Method::GET, &wanted.0),
-    );
+    let (mut patience, ask) = (client.transport.patience(), look::ask((place, access), Method::GET, &wanted.0));
     loop {
         let response = client.send(&ask, &mut patience).await?;
         let refused = match response.status() {
             200 => read(response, wanted).await.map(Some),
             404 => Ok(None),
             _ => {
-                let doing = format!(
-                    "asked `{}` for `{}:{}`",
-                    place.endpoint.name, place.name, wanted.0
-                );
+                let doing = format!("asked `{}` for `{}:{}`", place.endpoint.name, place.name, wanted.0);
                 Err(client.refusal(place, response, &doing).await)
             }
         };
@@ -183,10 +177,7 @@ async fn download(
     let Some(mut reader) = Reader::open(client, place, blob).await? else {
         return Ok(None);
     };
-    let transfer = client
-        .listeners
-        .transfers
-        .begin(label("pull", &blob.digest), blob.size);
+    let transfer = client.listeners.transfers.begin(label("pull", &blob.digest), blob.size);
     let mut writer = into.writer()?.limited(blob.size);
     while let Some(bytes) = reader.next().await? {
         writer
@@ -205,12 +196,9 @@ pub(super) fn label(doing: &str, digest: &Digest) -> String {
 }
 
 fn other(name: &str, expected: &Digest, found: &Digest) -> Error {
-    Error::new(
-        Cause::Integrity,
-        format!("the registry sends another manifest for `{name}`"),
-    )
-    .because(format!("expected: {expected}"))
-    .because(format!("found: {found}"))
+    Error::new(Cause::Integrity, format!("the registry sends another manifest for `{name}`"))
+        .because(format!("expected: {expected}"))
+        .because(format!("found: {found}"))
 }
 
 fn too_large(name: &str) -> Error {

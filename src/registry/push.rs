@@ -158,7 +158,7 @@ impl Push<'_> {
     /// What a name means now, as far as HEAD says: registries that let us push may still refuse to say.
     async fn means(&self, name: &str) -> Result<Option<Digest>, Error> {
         let ask = look::ask((&self.target, Access::Push), reqwest::Method::HEAD, name);
-        let response = self.client.send(&ask, &mut Patience::new()).await?;
+        let response = self.client.send(&ask, &mut self.client.transport.patience()).await?;
         let digest = look::digest(&response);
         Ok(digest.filter(|_| response.status() == 200))
     }

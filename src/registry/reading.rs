@@ -54,7 +54,7 @@ impl<'a> Reader<'a> {
         place: &Repository,
         blob: &'a Descriptor,
     ) -> Result<Option<Reader<'a>>, Error> {
-        let mut patience = Patience::new();
+        let mut patience = client.transport.patience();
         let body = request(client, (place, blob), None, &mut patience).await?;
         let reader = Reader {
             client,
@@ -153,7 +153,7 @@ impl<'a> Reader<'a> {
     /// Goes on after a break, `error`, where the last body ended.
     async fn take_up(&mut self, error: Error) -> Result<(), Error> {
         if self.moved >= PROGRESS {
-            self.patience = Patience::new();
+            self.patience = self.client.transport.patience();
         }
         self.moved = 0;
         self.patience.pause(error, None).await?;

@@ -90,13 +90,18 @@ pub(crate) fn build_online(env: &TestEnv, arguments: &str) -> Run {
 
 /// As [`build_online`], behind a wrapper, and not started yet.
 pub(crate) fn build_online_behind(env: &TestEnv, wrapper: &[&str], arguments: &str) -> Command {
+    pushing(env, wrapper, &format!("--push=false {arguments}"))
+}
+
+/// A build that pushes unless it is told otherwise, behind a wrapper and not started yet.
+pub(crate) fn pushing(env: &TestEnv, wrapper: &[&str], arguments: &str) -> Command {
     let mut command = env.wrapped(hello(), wrapper);
     replay().given_to(&mut command);
     command.env("TMPDIR", env.path("home"));
     let root = format!("{}/", env.path("").display());
     let words = arguments.split_whitespace();
     command
-        .args(["build", ".", "--push=false"])
+        .args(["build", "."])
         .args(words.map(|word| word.replace("@/", &root)));
     command
 }

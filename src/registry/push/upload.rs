@@ -39,7 +39,7 @@ impl Push<'_> {
         (blob, transfer): (&Descriptor, &Transfer),
         mut session: Option<Url>,
     ) -> Result<(), Error> {
-        let (mut patience, mut method) = (Patience::new(), Method::PUT);
+        let (mut patience, mut method) = (self.client.transport.patience(), Method::PUT);
         loop {
             let url = match session.take() {
                 Some(url) => url,

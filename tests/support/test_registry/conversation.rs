@@ -91,8 +91,9 @@ impl<'a> Exchange<'a> {
         }
     }
 
-    fn ended(&self) {
-        if self.is_upload {
+    /// Said before the answer is written: with it the client may begin the next upload.
+    fn ended(&mut self) {
+        if std::mem::take(&mut self.is_upload) {
             self.server.log.upload_ended();
         }
     }
@@ -110,7 +111,10 @@ impl<'a> Exchange<'a> {
         match action {
             Action::Delay(milliseconds, then) => {
                 self.server.pause(Duration::from_millis(milliseconds));
-                self.act(*then)
+                match self.server.has_stopped() {
+                    true => Ok(After::Close),
+                    false => self.act(*then),
+                }
             }
             Action::ResetAfterRequestBytes(most) => {
                 let body = self.read(most)?;
@@ -224,6 +228,7 @@ impl<'a> Exchange<'a> {
 
     /// The head and the first bytes of the body.
     fn send_part(&mut self, answer: &Answer, most: u64) -> Result<()> {
+        self.ended();
         self.write(&answer.head())?;
         if self.request.method == "HEAD" {
             return Ok(());

@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::content::Content;
 use super::request::{Request, decoded};
 use super::server::Server;
-use super::{blobs, guard, manifests, names, referrers, tags, tokens, uploads};
+use super::{blobs, files, guard, manifests, names, referrers, tags, tokens, uploads};
 
 /// The endpoints below `/v2/<name>/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,6 +74,9 @@ pub(super) fn answer(server: &Server, request: &Request, body: Content) -> Answe
     if request.path == "/token" {
         return tokens::answer(server, request, &body);
     }
+    if let Some(file) = files::answer(server, request) {
+        return file;
+    }
     if let Some(refusal) = guard::refusal(server, request) {
         return refusal;
     }
@@ -117,9 +120,7 @@ fn with_digest_header(kind: DigestHeader, mut answer: Answer) -> Answer {
             DigestHeader::Right => {}
             DigestHeader::Missing => answer.remove(NAME),
             DigestHeader::Empty => answer.set(NAME, ""),
-            DigestHeader::Wrong => {
-                answer.set(NAME, Content::of(b"something else").digest("sha256"))
-            }
+            DigestHeader::Wrong => answer.set(NAME, Content::of(b"else").digest("sha256")),
         }
     }
     answer

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair, KeyUsagePurpose, SanType,
@@ -32,7 +33,7 @@ impl Authority {
         params.key_usages = vec![KeyUsagePurpose::KeyCertSign, KeyUsagePurpose::CrlSign];
         params
             .distinguished_name
-            .push(rcgen::DnType::CommonName, "test authority");
+            .push(rcgen::DnType::CommonName, name());
         let key = KeyPair::generate().expect("a key");
         Authority(CertifiedIssuer::self_signed(params, key).expect("a certificate"))
     }
@@ -44,12 +45,12 @@ impl Authority {
 
     /// A certificate for `127.0.0.1`, `[::1]` and `localhost`.
     pub(crate) fn for_loopback(&self) -> Tls {
-        self.issue(params(&["127.0.0.1", "::1", "localhost"]))
+        self.issue(&params(&["127.0.0.1", "::1", "localhost"]))
     }
 
     /// A certificate for these names and addresses; a client's if there are none.
     pub(crate) fn for_names(&self, names: &[&str]) -> Tls {
-        self.issue(params(names))
+        self.issue(&params(names))
     }
 
     /// A certificate for loopback that was good in the year 2001.
@@ -57,10 +58,10 @@ impl Authority {
         let mut params = params(&["127.0.0.1", "::1", "localhost"]);
         params.not_before = date_time_ymd(2001, 1, 1);
         params.not_after = date_time_ymd(2001, 12, 31);
-        self.issue(params)
+        self.issue(&params)
     }
 
-    fn issue(&self, params: CertificateParams) -> Tls {
+    fn issue(&self, params: &CertificateParams) -> Tls {
         let key = KeyPair::generate().expect("a key");
         let certificate = params.signed_by(&key, &self.0).expect("a certificate");
         Tls {
@@ -69,6 +70,12 @@ impl Authority {
             client_authority: None,
         }
     }
+}
+
+/// Two authorities with one name would look like a forgery, not like strangers.
+fn name() -> String {
+    static MADE: AtomicUsize = AtomicUsize::new(0);
+    format!("test authority {}", MADE.fetch_add(1, Ordering::Relaxed))
 }
 
 fn params(names: &[&str]) -> CertificateParams {
