@@ -139,6 +139,24 @@ mod tests {
     }
 
     #[test]
+    fn what_a_push_came_to_is_told_without_what_it_did_not() {
+        let sent = |uploaded, mounted, present| Sent {
+            bytes: 7_600_000,
+            uploaded,
+            mounted,
+            present,
+        };
+        for (sent, told) in [
+            (sent(2, 3, 4), "sent 2 (7.6 MB), mounted 3, there already 4"),
+            (sent(1, 0, 0), "sent 1 (7.6 MB)"),
+            (sent(0, 0, 5), "there already 5"),
+            (sent(0, 0, 0), "nothing was missing there"),
+        ] {
+            assert_eq!(pushed("r/x", &sent), format!("pushed to r/x: {told}"));
+        }
+    }
+
+    #[test]
     fn each_part_is_told_with_its_own_time() {
         let mut laps = Laps::new(Duration::from_millis(20));
         laps.mark("compiled", Duration::from_millis(1_520));

@@ -95,7 +95,7 @@ fn lines(tell: impl Fn(&str) + Send + Sync + 'static) -> Transfers {
 mod tests {
     use std::sync::Arc;
 
-    use indicatif::ProgressDrawTarget;
+    use indicatif::{ProgressDrawTarget, TermLike};
 
     use super::*;
 
@@ -119,16 +119,68 @@ mod tests {
         );
     }
 
+    /// A terminal that remembers all that was written to it.
+    #[derive(Clone, Debug, Default)]
+    struct Screen(Arc<Mutex<String>>);
+
+    impl Screen {
+        fn add(&self, text: &str) -> std::io::Result<()> {
+            self.0.lock().expect("test").push_str(text);
+            Ok(())
+        }
+    }
+
+    impl TermLike for Screen {
+        fn width(&self) -> u16 {
+            100
+        }
+        fn move_cursor_up(&self, _: usize) -> std::io::Result<()> {
+            self.add("<up>")
+        }
+        fn move_cursor_down(&self, _: usize) -> std::io::Result<()> {
+            self.add("<down>")
+        }
+        fn move_cursor_right(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn move_cursor_left(&self, _: usize) -> std::io::Result<()> {
+            Ok(())
+        }
+        fn write_line(&self, line: &str) -> std::io::Result<()> {
+            self.add(&format!("{line}\n"))
+        }
+        fn write_str(&self, text: &str) -> std::io::Result<()> {
+            self.add(text)
+        }
+        fn clear_line(&self) -> std::io::Result<()> {
+            self.add("<clear>")
+        }
+        fn flush(&self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
     #[test]
-    fn a_bar_is_drawn_and_its_label_is_escaped() {
-        let bar = bar("push \u{1b}[2J", 5);
-        bar.set_draw_target(ProgressDrawTarget::hidden());
-        assert_eq!(bar.message(), "push \\u{1b}[2J");
-        assert_eq!(bar.length(), Some(5));
-        let transfers = bars_in(MultiProgress::with_draw_target(ProgressDrawTarget::hidden()));
-        let large = transfers.begin("push a", TINY);
-        large.at(5);
+    fn a_bar_is_drawn_for_what_takes_time_and_is_gone_when_it_has_ended() {
+        let screen = Screen::default();
+        let target = ProgressDrawTarget::term_like(Box::new(screen.clone()));
+        let transfers = bars_in(MultiProgress::with_draw_target(target));
+        let drawn = || std::mem::take(&mut *screen.0.lock().expect("test"));
+        let tiny = transfers.begin("push tiny", TINY - 1);
+        tiny.at(5);
+        tiny.end("pushed");
+        assert_eq!(drawn(), "");
+        let large = transfers.begin("push \u{1b}[2J", TINY);
+        large.at(TINY / 2);
+        let shown = drawn();
+        assert!(
+            shown.contains("push \\u{1b}[2J [") && !shown.contains('\u{1b}'),
+            "{shown}"
+        );
         large.end("pushed");
-        transfers.begin("push b", 1).end("pushed");
+        let after = drawn();
+        let left = after.replace("<up>", "").replace("<clear>", "");
+        assert!(after.contains("<clear>"), "{after:?}");
+        assert_eq!(left.trim(), "");
     }
 }
