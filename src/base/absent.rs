@@ -62,7 +62,10 @@ pub(crate) fn not_served(
     let size = size.map_or_else(String::new, |size| format!(" ({size} bytes)"));
     let message = format!("the {what} {digest}{size} is missing");
     Fault::new(Kind::Registry, message)
-        .because(format!("`{}` has none of that digest", repository.name()))
+        .because(format!(
+            "`{}` was asked for it, and every mirror of it",
+            repository.name()
+        ))
         .hint("it may have been deleted there: name another tag or digest")
 }
 
@@ -71,7 +74,6 @@ pub(crate) fn no_tag_there(tag: &Reference) -> Fault {
     let name = tag.tag.as_deref().unwrap_or_default();
     let message = format!("there is no tag `{name}` in `{}`", tag.name());
     Fault::new(Kind::Registry, message)
-        .because(format!("`{}` says so", tag.registry))
         .hint("look for a slip in the name; a repository that is not yours to see may be denied in the same words")
 }
 
@@ -80,7 +82,7 @@ pub(crate) fn unwritable(error: &store::Error, shelf: Shelf<'_>) -> String {
     let fault = error.fault();
     let why = fault.reasons().first().cloned().unwrap_or_default();
     format!(
-        "{} cannot be written ({why}): what is fetched is kept in {} for this run",
+        "{} cannot be written ({why}): what is fetched is kept in {} instead",
         shelf.cache.root().display(),
         shelf.spare.root().display()
     )

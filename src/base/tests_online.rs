@@ -291,8 +291,10 @@ fn a_child_that_names_no_platform_is_opened_for_its_own() {
     assert_eq!(world.asked(), [""; 0]);
 }
 
+type Damage = fn(&mut Vec<u8>);
+
 /// Ways in which a file can be wrong.
-const DAMAGES: [(&str, fn(&mut Vec<u8>)); 5] = [
+const DAMAGES: [(&str, Damage); 5] = [
     ("c01 a flipped bit", |bytes| bytes[9] ^= 1),
     ("c05 cut short", |bytes| bytes.truncate(7)),
     ("c05 empty", Vec::clear),

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::*;
-use crate::base;
+use crate::base::{self, BaseImage, Source};
 use crate::config::{Build, Config, ImageSettings};
 use crate::fault::Kind;
 use crate::network::Network;
@@ -88,7 +88,10 @@ fn planned(
     let mut absent = BTreeMap::new();
     for one in &all {
         let key = (one.base.clone(), one.platforms.clone());
-        let base = base::resolve(&one.base, &one.platforms, shelf)?;
+        let mut base = base::resolve(&one.base, &one.platforms, shelf)?;
+        if request.network.is_some() {
+            base.images.iter_mut().for_each(with_a_registry);
+        }
         let layers = base
             .images
             .iter()
@@ -108,6 +111,13 @@ fn planned(
             registry: registry(request),
         },
     )
+}
+
+/// As if the image had been resolved with a network.
+fn with_a_registry(image: &mut BaseImage) {
+    if let Some(store) = image.source.store().cloned() {
+        image.source = Source::Registry(store);
+    }
 }
 
 fn refused(result: Result<Plan>) -> (Kind, String) {
@@ -539,6 +549,49 @@ fn o07_layers_that_an_output_needs_and_that_are_not_here_are_each_named() {
             "{text}"
         );
     }
+}
+
+#[test]
+fn layers_that_an_output_needs_are_fetched_where_they_can_be_had_each_once() {
+    let test = testing::store();
+    let index = testing::two_platforms(&test.store, false);
+    let named = |name: &str| Name::parse(name, test.directory.path()).expect("a name");
+    let online = Request {
+        base: Some(named(&format!("r.example/base@{}", index.digest))),
+        platforms: vec![platform("linux/amd64"), platform("linux/arm64")],
+        network: Network::unless(false),
+        targets: vec![Target::Archive("/a.tar".into())],
+        ..request()
+    };
+    let both = [(0, "web"), (0, "admin")];
+    let plan = planned(&test, &online, &Config::default(), &both).expect("a plan");
+    let [fetch] = plan.fetches.as_slice() else {
+        panic!("one repository: {:?}", plan.fetches)
+    };
+    assert_eq!(fetch.from.name(), "r.example/base");
+    let digests: BTreeSet<_> = fetch.layers.iter().map(|layer| layer.digest).collect();
+    assert_eq!(
+        digests.len(),
+        fetch.layers.len(),
+        "both platforms share them"
+    );
+    let line = format!(
+        "fetch 2 layers, {} bytes, from r.example/base\n",
+        fetch.size()
+    );
+    assert!(plan.to_string().contains(&line), "{plan}");
+    let nothing_to_write = Request {
+        targets: Vec::new(),
+        ..online.clone()
+    };
+    let plan = planned(&test, &nothing_to_write, &Config::default(), &both).expect("a plan");
+    assert_eq!(plan.fetches, []);
+    let from_a_directory = Request {
+        base: Some(named(&format!("oci:img@{}", index.digest))),
+        ..online
+    };
+    let (kind, text) = refused(planned(&test, &from_a_directory, &Config::default(), &both));
+    assert_eq!(kind, Kind::Offline, "no registry stands behind it: {text}");
 }
 
 #[test]

@@ -13,6 +13,7 @@ mod feed;
 mod hostile;
 mod mutations;
 mod offline;
+mod peers_air_gap;
 mod peers_crane;
 mod peers_kill;
 mod peers_ko;

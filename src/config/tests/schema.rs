@@ -25,16 +25,6 @@ fn text_schema(rule: &Rule) -> Value {
         "an id without spaces or a leading `-`" => json!({"pattern": NAME, "examples": ["web"]}),
         "a name without spaces or a leading `-`" => json!({"pattern": NAME, "examples": ["web"]}),
         "one feature of a package" => json!({"pattern": r"^[^\s,-][^\s,]*$", "examples": ["tls"]}),
-        "a registry, `host` or `host:port` in lower case" => {
-            json!({"pattern": REGISTRY, "examples": ["registry.example:5000"]})
-        }
-        "a registry, `host` or `host:port` in lower case, or `*`" => {
-            json!({"pattern": format!(r"^\*$|{REGISTRY}"), "examples": ["docker.io"]})
-        }
-        "a URL such as `https://mirror.example/hub`" => {
-            json!({"pattern": r"^https?://[^/@?#\s]+(/[a-z0-9._/-]*)?$", "examples": ["https://mirror.example/hub"]})
-        }
-        "the path of a file" => json!({"minLength": 1, "examples": ["certs/corp.pem"]}),
         "a directory" => json!({"minLength": 1, "examples": ["crates/web"]}),
         "a path below this file's directory" => {
             json!({"minLength": 1, "pattern": r"^(?!/)(?!(.*/)?\.\.(/|$))", "examples": ["static/"]})
@@ -80,13 +70,30 @@ fn text_schema(rule: &Rule) -> Value {
         "`uid:gid` or `uid`, in numbers" => {
             json!({"pattern": "^[0-9]+(:[0-9]+)?$", "minimum": 0, "examples": ["1000:1000", 1000]})
         }
-        other => panic!("say here what {other} is in JSON Schema"),
+        other => network_schema(other),
     };
     schema["type"] = match rule.number {
         true => json!(["string", "integer"]),
         false => json!("string"),
     };
     schema
+}
+
+/// As [`text_schema`], for rules about registries.
+fn network_schema(what: &str) -> Value {
+    match what {
+        "a registry, `host` or `host:port` in lower case" => {
+            json!({"pattern": REGISTRY, "examples": ["registry.example:5000"]})
+        }
+        "a registry, `host` or `host:port` in lower case, or `*`" => {
+            json!({"pattern": format!(r"^\*$|{REGISTRY}"), "examples": ["docker.io"]})
+        }
+        "a URL such as `https://mirror.example/hub`" => {
+            json!({"pattern": r"^https?://[^/@?#\s]+(/[a-z0-9._/-]*)?$", "examples": ["https://mirror.example/hub"]})
+        }
+        "the path of a file" => json!({"minLength": 1, "examples": ["certs/corp.pem"]}),
+        other => panic!("say here what {other} is in JSON Schema"),
+    }
 }
 
 fn denied_flags() -> String {
