@@ -23,13 +23,14 @@ pub(super) fn is_inward(host: &str) -> bool {
     match address(host).map(plain) {
         Some(IpAddr::V4(address)) => is_inward_v4(address),
         Some(IpAddr::V6(address)) => is_inward_v6(address),
-        None => is_localhost(host),
+        None => is_localhost(host) || host.trim_end_matches('.') == "metadata.google.internal",
     }
 }
 
 fn is_inward_v4(address: Ipv4Addr) -> bool {
     address.is_loopback()
         || address.is_link_local()
+        || address.is_broadcast()
         || address.octets()[0] == 0
         || address == Ipv4Addr::new(100, 100, 100, 200)
 }
@@ -49,7 +50,7 @@ fn address(host: &str) -> Option<IpAddr> {
     bare.unwrap_or(host).parse().ok()
 }
 
-/// IPv4 that was mapped into IPv6, or goes through NAT64, as IPv4.
+/// IPv4 that was mapped into IPv6 (in the old way too, RFC 4291 2.5.5), or goes through NAT64, as IPv4.
 fn plain(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else {
         return address;
@@ -107,6 +108,7 @@ mod tests {
             "0.1.2.3",
             "100.100.100.200",
             "localhost",
+            "metadata.google.internal.",
         ] {
             assert!(is_inward(host), "{host}");
         }

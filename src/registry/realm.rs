@@ -4,11 +4,10 @@
 //! to in https, and addresses inside this machine or a cloud's metadata service, unless the registry itself is there
 //! (CVE-2026-48978, CVE-2026-24845, CVE-2026-33540). Nothing is asked for here.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-
 use reqwest::Url;
 
 use crate::registry::error::{Cause, Error};
+use crate::registry::inward::{is_inward, is_loopback};
 
 /// The realm as a URL, resolved against where the registry was spoken to.
 pub(super) fn checked(realm: &str, registry: &Url) -> Result<Url, Error> {
@@ -32,7 +31,7 @@ fn objection(url: &Url, registry: &Url) -> Option<&'static str> {
         "http" => return Some("it would be asked without encryption"),
         _ => return Some("it is neither http nor https"),
     }
-    if is_inside(url) && !same_host && !is_loopback(registry) {
+    if is_inward(host(url)) && !same_host && !is_loopback(host(registry)) {
         return Some("it lies inside this machine or its network's own services");
     }
     None
@@ -40,77 +39,21 @@ fn objection(url: &Url, registry: &Url) -> Option<&'static str> {
 
 /// Without what could be a secret.
 fn shown(url: &Url) -> String {
-    let host = url.host_str().unwrap_or_default();
-    format!("`{}://{host}`", url.scheme())
+    format!("`{}://{}`", url.scheme(), host(url))
+}
+
+fn host(url: &Url) -> &str {
+    url.host_str().unwrap_or_default()
 }
 
 fn refused(registry: &Url, why: &str) -> Error {
-    let host = registry.host_str().unwrap_or_default();
+    let host = host(registry);
     Error::new(
         Cause::Unauthorized,
         format!("`{host}` names a place for tokens that is refused"),
     )
     .because(why)
     .because("nothing was sent there")
-}
-
-/// The address that stands as the host; URLs spell it in one way only.
-fn address(url: &Url) -> Option<IpAddr> {
-    let host = url.host_str()?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.parse().ok()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match address(url) {
-        Some(IpAddr::V4(address)) => address.is_loopback(),
-        Some(IpAddr::V6(address)) => {
-            address.is_loopback() || v4(address).is_some_and(|v4| v4.is_loopback())
-        }
-        None => url.host_str().is_some_and(is_local_name),
-    }
-}
-
-/// Loopback, link-local, unspecified, and the addresses of metadata services.
-fn is_inside(url: &Url) -> bool {
-    match address(url) {
-        Some(IpAddr::V4(address)) => is_inside_v4(address),
-        Some(IpAddr::V6(address)) => is_inside_v6(address),
-        None => url.host_str().is_none_or(|name| {
-            is_local_name(name) || name.trim_end_matches('.') == "metadata.google.internal"
-        }),
-    }
-}
-
-fn is_local_name(name: &str) -> bool {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost")
-}
-
-fn is_inside_v4(address: Ipv4Addr) -> bool {
-    address.is_loopback()
-        || address.is_link_local()
-        || address.octets()[0] == 0
-        || address.is_broadcast()
-        || address == Ipv4Addr::new(100, 100, 100, 200)
-}
-
-fn is_inside_v6(address: Ipv6Addr) -> bool {
-    v4(address).is_some_and(is_inside_v4)
-        || address.is_loopback()
-        || address.is_unspecified()
-        || address.is_unicast_link_local()
-        || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
-}
-
-/// The IPv4 address in a mapped, compatible or translated one.
-fn v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let translated = matches!(address.segments(), [0x64, 0xff9b, 0, 0, 0, 0, _, _]);
-    if !translated {
-        return address.to_ipv4();
-    }
-    let [.., a, b, c, d] = address.octets();
-    Some(Ipv4Addr::new(a, b, c, d))
 }
 
 #[cfg(test)]
@@ -239,7 +182,7 @@ mod tests {
             if let Ok(url) = ask(&realm, "https://r.example/") {
                 let url = Url::parse(&url).expect("a URL");
                 assert_eq!((url.scheme(), url.username()), ("https", ""), "{realm}");
-                assert!(!is_inside(&url), "{realm}");
+                assert!(!is_inward(host(&url)), "{realm}");
             }
         }
     }
