@@ -11,6 +11,7 @@ mod endpoint;
 mod error;
 mod flights;
 mod inward;
+mod login;
 mod mirrors;
 mod origin;
 mod patience;
@@ -40,7 +41,9 @@ use crate::progress::Transfers;
 use crate::registry::client::Client;
 use crate::registry::flights::Flights;
 
+pub(crate) use credentials::Hidden;
 pub(crate) use error::{Cause, Error};
+pub(crate) use login::{logout, registry_named};
 pub(crate) use push::{Origins, Parcel, Sent};
 pub(crate) use reading::Fetched;
 pub(crate) use settings::{HostSettings, Mirror, Settings};
