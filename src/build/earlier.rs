@@ -2,6 +2,8 @@
 //!
 //! An image is named as a build printed it. Nothing is made or changed here.
 
+mod whither;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 
@@ -72,10 +74,10 @@ fn image(typed: &str, directory: &Path, tools: &Tools<'_>) -> Result<Image> {
         let refused = |error| Fault::refused(format!("`{typed}` is not a digest: {error}"));
         return Ok(Image::Digest(typed.parse().map_err(refused)?));
     }
-    if typed.starts_with("oci:") {
-        if let Name::Layout(directory, pick) = Name::parse(typed, directory)? {
-            return Ok(Image::Layout(Store::source(&directory, tools.notes)?, pick));
-        }
+    if typed.starts_with("oci:")
+        && let Name::Layout(directory, pick) = Name::parse(typed, directory)?
+    {
+        return Ok(Image::Layout(Store::source(&directory, tools.notes)?, pick));
     }
     let refused = |error| {
         Fault::refused(format!("cannot read the image: {error}")).hint(
@@ -113,7 +115,7 @@ pub(super) fn find(asked: &Earlier, tools: &Tools<'_>) -> Result<Found> {
         shelves.insert(0, layout.clone());
     }
     Ok(Found {
-        to: where_to(asked, home, &names)?,
+        to: whither::where_to(asked, home, &names)?,
         root,
         shelves: Shelves(shelves),
     })
@@ -195,54 +197,6 @@ fn names(store: &Store, root: &Digest) -> Result<Vec<Reference>> {
     Ok(entries
         .filter_map(|entry| full(entry.annotation(REF_NAME)?))
         .collect())
-}
-
-/// The destination that was typed, else the repository that the image was named in; tags likewise.
-fn where_to(asked: &Earlier, home: Option<Reference>, names: &[Reference]) -> Result<Destination> {
-    let home = home.or_else(|| sole(names));
-    let to = asked.destination.clone().or_else(|| home.clone());
-    let to = to.filter(|to| to.registry != NOWHERE);
-    let repository = to.ok_or_else(|| nowhere(asked))?;
-    let mut tags = asked.tags.clone();
-    if tags.is_empty() {
-        tags = tags_of(home.as_ref(), names);
-    }
-    let mut seen = BTreeSet::new();
-    tags.retain(|tag| seen.insert(tag.clone()));
-    Ok(Destination { repository, tags })
-}
-
-/// The repository that all names have in common.
-fn sole(names: &[Reference]) -> Option<Reference> {
-    let first = names.first()?;
-    let same = names.iter().all(|name| name.name() == first.name());
-    same.then(|| Reference {
-        tag: None,
-        ..first.clone()
-    })
-}
-
-/// The tag by which the image was found, else those that it was built with, else `latest`.
-fn tags_of(home: Option<&Reference>, names: &[Reference]) -> Vec<String> {
-    if let Some(tag) = home.and_then(|home| home.tag.clone()) {
-        return vec![tag];
-    }
-    let of_home = |name: &&Reference| home.is_some_and(|home| home.name() == name.name());
-    let tags = names.iter().filter(of_home);
-    let tags: Vec<String> = tags.filter_map(|name| name.tag.clone()).collect();
-    match tags.is_empty() {
-        true => vec!["latest".to_owned()],
-        false => tags,
-    }
-}
-
-fn nowhere(asked: &Earlier) -> Fault {
-    let typed = &asked.typed;
-    Fault::refused(format!("nothing says where to push `{typed}`"))
-        .because("it was built without a repository")
-        .hint(format!(
-            "name one: `rbuild push {typed} registry.example/team/app`"
-        ))
 }
 
 fn unknown(asked: &Earlier, store: &Store) -> Fault {

@@ -38,10 +38,35 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: ConfigAction,
     },
+    /// Check a user name and password at a registry and keep them
+    Login(LoginArguments),
+    /// Forget what login kept
+    Logout(LogoutArguments),
     /// Print a completion script for a shell
     Completions { shell: Shell },
     /// Print the version
     Version,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LoginArguments {
+    /// User name; asked for at the terminal if it is left out
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Read the password or token from standard input, not at the terminal
+    #[arg(long, requires = "user")]
+    pub(crate) password_stdin: bool,
+    /// Check no certificates, and try http where https is not spoken
+    #[arg(long)]
+    pub(crate) insecure_registry: bool,
+    /// The registry as images name it, such as ghcr.io or docker.io
+    pub(crate) registry: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogoutArguments {
+    /// The registry as images name it
+    pub(crate) registry: String,
 }
 
 #[derive(Debug, Subcommand)]
@@ -295,6 +320,17 @@ mod tests {
             };
             assert_eq!(build.output.push, push, "{typed:?}");
         }
+    }
+
+    #[test]
+    fn a_password_is_no_argument() {
+        let parse = |typed: &[&str]| {
+            Arguments::try_parse_from(["rbuild", "login"].iter().chain(typed)).is_ok()
+        };
+        assert!(parse(&["r.example"]) && parse(&["-u", "me", "--password-stdin", "r.example"]));
+        assert!(!parse(&["-u", "me", "-p", "geheim", "r.example"]));
+        assert!(!parse(&["-u", "me", "--password", "geheim", "r.example"]));
+        assert!(!parse(&["--password-stdin", "r.example"]), "whose?");
     }
 
     #[test]

@@ -7,12 +7,14 @@ mod bars;
 mod build;
 mod cache;
 mod config;
+mod login;
 mod push;
 mod registries;
 mod registry_arguments;
 mod report;
 mod request;
 mod signals;
+mod terminal;
 mod warm;
 mod world;
 
@@ -60,6 +62,8 @@ fn command(command: Command, world: &World) -> Result<()> {
         Command::Config {
             action: args::ConfigAction::Show(arguments),
         } => config::show(&arguments, world),
+        Command::Login(arguments) => login::login(&arguments, world),
+        Command::Logout(arguments) => login::logout(&arguments, world),
         Command::Completions { shell } => completions(shell),
         Command::Version => report::answer(&format!("rbuild {}\n", env!("CARGO_PKG_VERSION"))),
     }

@@ -29,6 +29,9 @@ use crate::registry::transport::{Request, Response, Secret, Transport};
 /// More answers to one request are never given: the second brought a scope that was new.
 const ROUNDS: u32 = 2;
 
+/// Registry and repository.
+type Place = (String, String);
+
 /// What a request needs to be allowed to do.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Access {
@@ -57,7 +60,7 @@ pub(super) struct Keeper {
     credentials: Arc<Credentials>,
     /// Instead of what lies in files: a login that is tried.
     given: Option<Credential>,
-    standings: Mutex<BTreeMap<(String, String), Arc<Lock<Standing>>>>,
+    standings: Mutex<BTreeMap<Place, Arc<Lock<Standing>>>>,
 }
 
 /// A secret that is tried out; while nobody knows whether it is right, nobody else sends it.
@@ -188,6 +191,11 @@ impl Keeper {
         Ok(())
     }
 
+    /// Whether the registry ever wanted to know who we are.
+    pub(super) fn was_asked(&self, repository: &Repository) -> bool {
+        self.met(repository).is_some()
+    }
+
     /// As whom we came, for an error.
     pub(super) async fn whom(&self, repository: &Repository) -> String {
         match self.met(repository) {
@@ -229,7 +237,7 @@ impl Keeper {
     }
 }
 
-fn key(repository: &Repository) -> (String, String) {
+fn key(repository: &Repository) -> Place {
     (repository.endpoint.name.clone(), repository.name.clone())
 }
 
@@ -307,12 +315,15 @@ fn rejected(standing: &Standing) -> Error {
     let registry = &endpoint.name;
     match standing.credential() {
         None => nobody(&standing.repository),
-        Some(credential) => Error::new(
-            Cause::Unauthorized,
-            format!("`{registry}` does not let {} in", credential.shown()),
-        )
-        .because(format!("it was asked for `{name}`"))
-        .hint(format!("`rbuild login {registry}` as somebody who may")),
+        Some(credential) => {
+            let message = format!("`{registry}` does not let {} in", credential.shown());
+            let error = Error::new(Cause::Unauthorized, message)
+                .hint(format!("`rbuild login {registry}` as somebody who may"));
+            match name.as_str() {
+                "" => error,
+                name => error.because(format!("it was asked for `{name}`")),
+            }
+        }
     }
 }
 

@@ -19,6 +19,7 @@ use reqwest::{Method, Url};
 
 use crate::registry::Listeners;
 use crate::registry::auth::{Access, Keeper, Means, Trial};
+use crate::registry::credentials::Credential;
 use crate::registry::endpoint::Repository;
 use crate::registry::error::Error;
 use crate::registry::patience::Patience;
@@ -57,6 +58,15 @@ impl Client {
             keeper: Keeper::new(&settings, &listeners),
             settings,
             listeners,
+        }
+    }
+
+    /// A client that answers with one credential alone, whatever lies in files.
+    pub(super) fn as_somebody(&self, credential: Credential) -> Client {
+        let client = Client::new(self.settings.clone(), self.listeners.clone());
+        Client {
+            keeper: client.keeper.of(credential),
+            ..client
         }
     }
 

@@ -20,6 +20,7 @@ use crate::registry::credentials::places::Environment;
 use crate::registry::error::Error;
 use crate::registry::settings::Settings;
 
+pub(super) use names::normal;
 pub(crate) use secret::{Credential, Hidden};
 
 /// Where credentials are looked for.

@@ -11,7 +11,10 @@ use crate::store::Store;
 
 /// What is being fetched now, and into which store.
 #[derive(Default)]
-pub(super) struct Flights(Mutex<BTreeMap<(PathBuf, Digest), Weak<Turn<()>>>>);
+pub(super) struct Flights(Mutex<BTreeMap<Key, Weak<Turn<()>>>>);
+
+/// The root of a store, and a blob.
+type Key = (PathBuf, Digest);
 
 impl Flights {
     /// Waits until nobody else fetches this blob into this store. Look then whether it is there.
@@ -20,7 +23,7 @@ impl Flights {
         self.of(key).lock_owned().await
     }
 
-    fn of(&self, key: (PathBuf, Digest)) -> Arc<Turn<()>> {
+    fn of(&self, key: Key) -> Arc<Turn<()>> {
         let mut flights = self.0.lock().expect("nobody panics with it");
         flights.retain(|_, flight| flight.strong_count() > 0);
         if let Some(flight) = flights.get(&key).and_then(Weak::upgrade) {

@@ -11,6 +11,7 @@ mod endpoint;
 mod error;
 mod flights;
 mod inward;
+mod login;
 mod mirrors;
 mod origin;
 mod patience;
@@ -40,7 +41,9 @@ use crate::progress::Transfers;
 use crate::registry::client::Client;
 use crate::registry::flights::Flights;
 
+pub(crate) use credentials::Hidden;
 pub(crate) use error::{Cause, Error};
+pub(crate) use login::{logout, registry_named};
 pub(crate) use push::{Origins, Parcel, Sent};
 pub(crate) use reading::Fetched;
 pub(crate) use settings::{HostSettings, Mirror, Settings};
@@ -84,13 +87,7 @@ impl Registry {
 
     /// Runs one conversation to its end on this thread; a signal ends it.
     fn wait<T>(&self, conversation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        self.runtime().block_on(async {
-            tokio::select! {
-                biased;
-                result = conversation => result,
-                stopped = stopped() => Err(stopped),
-            }
-        })
+        self.runtime().block_on(until(stopped(), conversation))
     }
 
     fn runtime(&self) -> &Runtime {
@@ -108,6 +105,18 @@ impl Registry {
 
     fn client(&self) -> &Client {
         &self.0.client
+    }
+}
+
+/// What a conversation comes to, unless it is to stop before that.
+async fn until<T>(
+    stopped: impl Future<Output = Error>,
+    conversation: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::select! {
+        biased;
+        result = conversation => result,
+        stopped = stopped => Err(stopped),
     }
 }
 

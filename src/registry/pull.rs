@@ -94,8 +94,11 @@ fn name(reference: &Reference) -> String {
     digest.unwrap_or_else(|| tag(reference))
 }
 
+/// What a reference may be looked up by: its tag, or else its digest.
 fn tag(reference: &Reference) -> String {
-    reference.tag.clone().unwrap_or_else(|| "latest".to_owned())
+    let digest = || reference.digest.map(|digest| digest.to_string());
+    let tag = reference.tag.clone().or_else(digest);
+    tag.unwrap_or_else(|| "latest".to_owned())
 }
 
 async fn look_at(
@@ -118,14 +121,20 @@ pub(super) async fn manifest(
     (place, access): (&Repository, Access),
     wanted: &(String, Option<Digest>),
 ) -> Result<Option<Fetched>, Error> {
-    let (mut patience, ask) = (client.transport.patience(), look::ask((place, access), Method::GET, &wanted.0));
+    let (mut patience, ask) = (
+        client.transport.patience(),
+        look::ask((place, access), Method::GET, &wanted.0),
+    );
     loop {
         let response = client.send(&ask, &mut patience).await?;
         let refused = match response.status() {
             200 => read(response, wanted).await.map(Some),
             404 => Ok(None),
             _ => {
-                let doing = format!("asked `{}` for `{}:{}`", place.endpoint.name, place.name, wanted.0);
+                let doing = format!(
+                    "asked `{}` for `{}:{}`",
+                    place.endpoint.name, place.name, wanted.0
+                );
                 Err(client.refusal(place, response, &doing).await)
             }
         };
@@ -177,7 +186,10 @@ async fn download(
     let Some(mut reader) = Reader::open(client, place, blob).await? else {
         return Ok(None);
     };
-    let transfer = client.listeners.transfers.begin(label("pull", &blob.digest), blob.size);
+    let transfer = client
+        .listeners
+        .transfers
+        .begin(label("pull", &blob.digest), blob.size);
     let mut writer = into.writer()?.limited(blob.size);
     while let Some(bytes) = reader.next().await? {
         writer
@@ -196,9 +208,12 @@ pub(super) fn label(doing: &str, digest: &Digest) -> String {
 }
 
 fn other(name: &str, expected: &Digest, found: &Digest) -> Error {
-    Error::new(Cause::Integrity, format!("the registry sends another manifest for `{name}`"))
-        .because(format!("expected: {expected}"))
-        .because(format!("found: {found}"))
+    Error::new(
+        Cause::Integrity,
+        format!("the registry sends another manifest for `{name}`"),
+    )
+    .because(format!("expected: {expected}"))
+    .because(format!("found: {found}"))
 }
 
 fn too_large(name: &str) -> Error {

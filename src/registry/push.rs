@@ -158,7 +158,10 @@ impl Push<'_> {
     /// What a name means now, as far as HEAD says: registries that let us push may still refuse to say.
     async fn means(&self, name: &str) -> Result<Option<Digest>, Error> {
         let ask = look::ask((&self.target, Access::Push), reqwest::Method::HEAD, name);
-        let response = self.client.send(&ask, &mut self.client.transport.patience()).await?;
+        let response = self
+            .client
+            .send(&ask, &mut self.client.transport.patience())
+            .await?;
         let digest = look::digest(&response);
         Ok(digest.filter(|_| response.status() == 200))
     }
@@ -174,6 +177,3 @@ impl Push<'_> {
         Err(Error::new(Cause::Missing, message).hint("build the image again"))
     }
 }
-
-#[cfg(test)]
-mod tests;

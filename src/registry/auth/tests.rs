@@ -239,7 +239,7 @@ fn identity() -> Value {
 #[test]
 fn a03_an_identity_token_is_exchanged_by_post() {
     let registry = holding(tokens(|auth| {
-        auth.refresh_token = Some("geheim".to_owned())
+        auth.refresh_token = Some("geheim".to_owned());
     }));
     let caller = Caller::new(&registry.host(), &identity());
     assert_eq!(caller.look().expect("let in"), 200);

@@ -12,7 +12,7 @@ pub(super) fn server(registry: &str) -> &str {
 }
 
 /// A key as `host[/path]`: no scheme, no `/v1/`, the host in lower case, Docker Hub as `docker.io`.
-pub(crate) fn normal(key: &str) -> String {
+pub(in crate::registry) fn normal(key: &str) -> String {
     let bare = key.split_once("://").map_or(key, |(_, bare)| bare);
     let bare = bare.trim_end_matches('/');
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));

@@ -11,8 +11,8 @@ use crate::registry::auth::Access;
 use crate::registry::client::{Ask, Target};
 use crate::registry::patience::Patience;
 use crate::registry::pull::label;
-use crate::registry::push::{Push, Sent};
 use crate::registry::push::sessions::Begun;
+use crate::registry::push::{Push, Sent};
 use crate::registry::{Cause, Error};
 
 /// A larger blob is asked for before its upload begins, in bytes.
@@ -28,7 +28,10 @@ pub(super) enum Way {
 
 impl Push<'_> {
     /// Blobs whose bytes nobody here can give must be there: which are. An error names those that are not.
-    pub(super) fn find_the_rest(&self, known: &BTreeSet<Digest>) -> Result<BTreeSet<Digest>, Error> {
+    pub(super) fn find_the_rest(
+        &self,
+        known: &BTreeSet<Digest>,
+    ) -> Result<BTreeSet<Digest>, Error> {
         let rest: Vec<Descriptor> = self
             .each_once()
             .into_iter()
@@ -36,8 +39,14 @@ impl Push<'_> {
             .collect();
         let missing = Mutex::new(Vec::new());
         self.registry.together(&rest, async |blob| {
-            if !self.is_there(blob, &mut self.client.transport.patience()).await? {
-                missing.lock().expect("nobody panics with it").push(blob.clone());
+            if !self
+                .is_there(blob, &mut self.client.transport.patience())
+                .await?
+            {
+                missing
+                    .lock()
+                    .expect("nobody panics with it")
+                    .push(blob.clone());
             }
             Ok(())
         })?;
@@ -55,7 +64,9 @@ impl Push<'_> {
             missing.len(),
             self.parcel.repository.name()
         );
-        let named = missing.iter().map(|blob| format!("missing: {} of {} bytes", blob.digest, blob.size));
+        let named = missing
+            .iter()
+            .map(|blob| format!("missing: {} of {} bytes", blob.digest, blob.size));
         named
             .fold(Error::new(Cause::Missing, message), Error::because)
             .hint("bring the base image's layers with `rbuild cache warm --layers NAME`")
@@ -85,11 +96,16 @@ impl Push<'_> {
     /// Sends what was only taken to be there, and what was mounted.
     pub(super) fn send_blobs_again(&self) -> Result<(), Error> {
         let ways = self.ways.lock().expect("nobody panics with it").clone();
-        let is_sent = |blob: &Descriptor| matches!(ways.get(&blob.digest), Some((Way::Uploaded, _)));
+        let is_sent =
+            |blob: &Descriptor| matches!(ways.get(&blob.digest), Some((Way::Uploaded, _)));
         let mut blobs = self.each_once();
         blobs.retain(|blob| !is_sent(blob) && self.has_source(blob));
         self.registry.together(&blobs, async |blob| {
-            let transfer = self.client.listeners.transfers.begin(label("push", &blob.digest), blob.size);
+            let transfer = self
+                .client
+                .listeners
+                .transfers
+                .begin(label("push", &blob.digest), blob.size);
             self.upload((blob, &transfer), None).await?;
             self.record(blob, Way::Uploaded);
             transfer.end("pushed");
@@ -98,7 +114,11 @@ impl Push<'_> {
     }
 
     async fn bring(&self, blob: &Descriptor, is_known: bool) -> Result<(), Error> {
-        let transfer = self.client.listeners.transfers.begin(label("push", &blob.digest), blob.size);
+        let transfer = self
+            .client
+            .listeners
+            .transfers
+            .begin(label("push", &blob.digest), blob.size);
         let begun = match is_known {
             true => Begun::There(Way::Present),
             false => self.begin_cheaply(blob).await?,
@@ -123,9 +143,16 @@ impl Push<'_> {
     async fn begin_cheaply(&self, blob: &Descriptor) -> Result<Begun<Way>, Error> {
         let own = &self.target.name;
         match self.neighbour(blob) {
-            Some(from) if from.repository != *own => self.mount(blob, &from.repository, Way::Mounted).await,
+            Some(from) if from.repository != *own => {
+                self.mount(blob, &from.repository, Way::Mounted).await
+            }
             None if blob.size <= ASKED_FOR => self.mount(blob, own, Way::Present).await,
-            _ if self.is_there(blob, &mut self.client.transport.patience()).await? => Ok(Begun::There(Way::Present)),
+            _ if self
+                .is_there(blob, &mut self.client.transport.patience())
+                .await? =>
+            {
+                Ok(Begun::There(Way::Present))
+            }
             _ => Ok(Begun::Session(None)),
         }
     }
@@ -157,7 +184,10 @@ impl Push<'_> {
     }
 
     pub(super) fn nothing_to_send(&self) {
-        self.parcel.blobs.iter().for_each(|blob| self.record(blob, Way::Present));
+        self.parcel
+            .blobs
+            .iter()
+            .for_each(|blob| self.record(blob, Way::Present));
     }
 
     /// Whether the target has a blob; an answer that does not say yes is no.

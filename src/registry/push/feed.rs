@@ -25,7 +25,7 @@ const WAITING: usize = 2;
 
 /// Where bytes come from; opened anew for each try.
 pub(super) enum Source<'a> {
-    Here(Blob, String),
+    Here(Box<Blob>, String),
     Far(Box<Reader<'a>>),
 }
 
@@ -87,7 +87,10 @@ impl<'p> Push<'p> {
     pub(super) async fn source<'a>(&'a self, blob: &'a Descriptor) -> Result<Source<'a>, Error> {
         for store in self.parcel.stores {
             if let Some(found) = store.blob(blob)? {
-                return Ok(Source::Here(found, store.root().display().to_string()));
+                return Ok(Source::Here(
+                    Box::new(found),
+                    store.root().display().to_string(),
+                ));
             }
         }
         let Some(origin) = self.parcel.origins.get(&blob.digest) else {

@@ -163,7 +163,10 @@ impl Push<'_> {
     /// One PUT; what comes back is an error that more sending may mend.
     async fn put(&self, (manifest, name): &Named) -> Result<Option<Error>, Error> {
         let ask = self.ask_to_put(manifest, name)?;
-        let answer = self.client.send(&ask, &mut self.client.transport.patience()).await?;
+        let answer = self
+            .client
+            .send(&ask, &mut self.client.transport.patience())
+            .await?;
         match answer.status() {
             200..=202 => refuse_other(&answer, manifest).map(|()| None),
             401 | 403 => {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
+use reqwest::header::{CONTENT_LENGTH, HeaderValue};
 use reqwest::{Method, Url};
 
 use crate::digest::Descriptor;
@@ -109,7 +110,8 @@ impl Push<'_> {
             access,
             method: Method::POST,
             target: Target::Path(format!("blobs/uploads/{query}")),
-            headers: Vec::new(),
+            // Some front ends answer 411 to a POST that does not say it.
+            headers: vec![(CONTENT_LENGTH, HeaderValue::from_static("0"))],
             body: Some(Bytes::new()),
         }
     }
