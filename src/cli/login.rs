@@ -8,6 +8,7 @@ use std::path::Path;
 use anyhow::{Context, Result};
 
 use crate::cli::args::{LoginArguments, LogoutArguments};
+use crate::cli::bars;
 use crate::cli::build;
 use crate::cli::registries;
 use crate::cli::registry_arguments::RegistryArguments;
@@ -16,21 +17,22 @@ use crate::cli::terminal::Terminal;
 use crate::cli::world::World;
 use crate::fault::{Fault, Kind};
 use crate::network::Network;
+use crate::plan::request::Progress;
 use crate::registry::{self, Hidden, Settings};
 
 /// The longest password, in bytes: some are tokens.
 const LONGEST: u64 = 64 << 10;
 
 pub(crate) fn login(arguments: &LoginArguments, world: &World) -> Result<()> {
-    let notes = report::notes(false);
+    let listeners = bars::listeners(Progress::Plain);
     let name = registry::registry_named(&arguments.registry)?;
     let settings = settings(arguments.insecure_registry, world)?;
     let network = Network::unless(world.flag("RBUILD_OFFLINE")?);
-    let door = registries::connect(network, settings, &notes).ok_or_else(offline)?;
+    let door = registries::connect(network, settings, &listeners).ok_or_else(offline)?;
     let (user, password) = asked(arguments, &name)?;
     let login = door.login(&name, (&user, &password))?;
     if !login.is_checked {
-        notes.say(format!(
+        listeners.notes.say(format!(
             "`{name}` did not ask who you are: nobody knows whether the password is right"
         ));
     }
