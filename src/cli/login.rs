@@ -25,7 +25,6 @@ const LONGEST: u64 = 64 << 10;
 
 pub(crate) fn login(arguments: &LoginArguments, world: &World) -> Result<()> {
     let listeners = bars::listeners(Progress::Plain);
-    let notes = &listeners.notes;
     let name = registry::registry_named(&arguments.registry)?;
     let settings = settings(arguments.insecure_registry, world)?;
     let network = Network::unless(world.flag("RBUILD_OFFLINE")?);
@@ -33,7 +32,7 @@ pub(crate) fn login(arguments: &LoginArguments, world: &World) -> Result<()> {
     let (user, password) = asked(arguments, &name)?;
     let login = door.login(&name, (&user, &password))?;
     if !login.is_checked {
-        notes.say(format!(
+        listeners.notes.say(format!(
             "`{name}` did not ask who you are: nobody knows whether the password is right"
         ));
     }

@@ -181,7 +181,7 @@ impl Error {
             } => Fault::integrity(message)
                 .because(format!("expected: {expected}"))
                 .because(format!("found: {found}"))
-                .hint("bring the image again while online, with `rbuild cache warm NAME` or the tool that brought it")
+                .hint("pull the image again while online, with `rbuild cache warm NAME` or the tool that brought it")
                 .hint("what lies in `build` of the cache rbuild makes again: `rm -r` of that directory harms nothing"),
             Error::Foreign { .. } => Fault::new(Kind::Disk, message)
                 .hint("nothing was changed; move it away, or use another directory"),
