@@ -14,7 +14,7 @@ fn answering(action: Action) -> TestRegistry {
 
 async fn answer(action: Action) -> (Response, TestRegistry) {
     let registry = answering(action);
-    let response = Desk::hurried()
+    let response = Desk::new()
         .send(to(&registry, "GET", "/v2/x"))
         .await
         .expect("an answer");

@@ -188,3 +188,18 @@ async fn r33_ipv6_and_localhost_names_are_reached() {
         200
     );
 }
+
+#[tokio::test]
+async fn where_neither_is_spoken_the_first_failure_is_told() {
+    let parrot = Parrot::saying(&[b"garbage\r\n\r\n"]).await;
+    let error = Desk::new()
+        .get(&parrot.host, "/v2/")
+        .await
+        .expect_err("neither");
+    assert!(
+        told(&error).contains(&format!("`GET http://{}/v2/`", parrot.host)),
+        "{}",
+        told(&error)
+    );
+    assert_eq!(parrot.heard().len(), 10, "five tries of both");
+}

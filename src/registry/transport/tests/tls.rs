@@ -148,11 +148,13 @@ async fn r34_certs_d_and_ssl_cert_file_and_dir_are_read() {
     assert!(Desk::new().get(&registry.host(), "/v2/").await.is_err());
 }
 
-#[tokio::test]
-async fn r34_a_servers_own_certificate_can_be_named_as_openssl_and_docker_allow() {
+/// A registry whose certificate is its own authority, good until the end of that year, and settings that name it.
+fn self_signed(until: i32) -> (TestRegistry, Settings, TempDir) {
     let key = rcgen::KeyPair::generate().expect("a key");
     let mut params = rcgen::CertificateParams::new(vec!["localhost".to_owned()]).expect("names");
     params.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
+    params.not_before = rcgen::date_time_ymd(2001, 1, 1);
+    params.not_after = rcgen::date_time_ymd(until, 12, 31);
     let own = params.self_signed(&key).expect("a certificate").pem();
     let registry = serving(Tls {
         certificate: own.clone(),
@@ -166,6 +168,12 @@ async fn r34_a_servers_own_certificate_can_be_named_as_openssl_and_docker_allow(
         environment: [("SSL_CERT_FILE".into(), file.into())].into(),
         ..Settings::default()
     };
+    (registry, settings, home)
+}
+
+#[tokio::test]
+async fn r34_a_servers_own_certificate_can_be_named_as_openssl_and_docker_allow() {
+    let (registry, settings, _home) = self_signed(2099);
     let named = registry.host().replace("127.0.0.1", "localhost");
     assert_eq!(
         Desk::with(&settings)
@@ -180,6 +188,21 @@ async fn r34_a_servers_own_certificate_can_be_named_as_openssl_and_docker_allow(
         .expect_err("another name");
     assert!(
         told(&error).contains("certificate is not for `127.0.0.1:"),
+        "{}",
+        told(&error)
+    );
+}
+
+#[tokio::test]
+async fn r34_a_servers_own_certificate_expires_like_any_other() {
+    let (registry, settings, _home) = self_signed(2002);
+    let named = registry.host().replace("127.0.0.1", "localhost");
+    let error = Desk::with(&settings)
+        .get(&named, "/v2/")
+        .await
+        .expect_err("expired");
+    assert!(
+        told(&error).contains("certificate has expired"),
         "{}",
         told(&error)
     );
