@@ -22,10 +22,6 @@ mod notes;
 mod plan;
 mod platform;
 mod process;
-#[cfg_attr(
-    not(test),
-    expect(dead_code, reason = "used as soon as something travels")
-)]
 mod progress;
 mod publish;
 mod reference;

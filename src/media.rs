@@ -72,6 +72,12 @@ pub(crate) fn is_config(media_type: &str) -> bool {
     matches!(media_type, OCI_CONFIG | DOCKER_CONFIG)
 }
 
+/// A layer that its licence keeps out of registries: it is pulled from where its descriptor says, and never pushed.
+pub(crate) fn is_foreign(media_type: &str) -> bool {
+    media_type.starts_with("application/vnd.oci.image.layer.nondistributable.")
+        || media_type == "application/vnd.docker.image.rootfs.foreign.diff.tar.gzip"
+}
+
 /// Docker's first manifest format, which has no digests of its content worth the name.
 pub(crate) fn is_schema1(media_type: &str) -> bool {
     media_type.starts_with("application/vnd.docker.distribution.manifest.v1")

@@ -1,7 +1,8 @@
 //! The door to other programs: the only user of `std::process`.
 //!
 //! Each child leads a process group of its own, so that [`end_all`] ends cargo together with every rustc below it.
-//! A child never gets our standard input, and nothing here goes through a shell.
+//! A child never gets our standard input, and nothing here goes through a shell. What a child must keep to itself is written to its
+//! standard input by [`Call::converse`]: arguments and environment can be read by others.
 
 #![expect(
     clippy::disallowed_methods,
@@ -11,12 +12,13 @@
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::fmt;
-use std::io::{self, BufRead, BufReader};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::process::CommandExt;
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
-use std::sync::Mutex;
+use std::sync::{Mutex, mpsc};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use rustix::process::{Pid, Signal, kill_process_group};
@@ -95,7 +97,43 @@ impl Call {
         Ok(status)
     }
 
+    /// Says `input`, hears the answer, and ends the child when it takes too long or says too much; standard error goes to ours, live.
+    /// A failing status is not an error here.
+    pub(crate) fn converse(&self, input: &[u8], limits: Limits) -> Result<Answer> {
+        let mut child = self.begin((Stdio::piped(), Stdio::piped(), Stdio::inherit()))?;
+        let group = Group::of(&child);
+        let mut stdin = child.stdin.take().expect("standard input was piped");
+        let stdout = child.stdout.take().expect("standard output was piped");
+        let input = input.to_vec();
+        // A child that does not listen may still answer: what it did not read is no error.
+        std::thread::spawn(move || stdin.write_all(&input));
+        let (sender, receiver) = mpsc::channel();
+        std::thread::spawn(move || {
+            let heard = hear(stdout, limits.bytes);
+            let status = heard.is_some().then(|| child.wait());
+            let _ = sender.send((heard, status));
+            // Of a child that says too much only the end is awaited.
+            let _ = child.wait();
+        });
+        let answer = receiver.recv_timeout(limits.time);
+        drop(group);
+        interrupt::check()?;
+        let program = self.program.display();
+        match answer {
+            Ok((Some(output), Some(status))) => Ok(Answer {
+                status: status.with_context(|| format!("cannot wait for `{program}`"))?,
+                output,
+            }),
+            Ok(_) => bail!("`{program}` says more than {} bytes", limits.bytes),
+            Err(_) => bail!("`{program}` gives no answer in {:?}", limits.time),
+        }
+    }
+
     fn start(&self, stdout: Stdio, stderr: Stdio) -> Result<Child> {
+        self.begin((Stdio::null(), stdout, stderr))
+    }
+
+    fn begin(&self, (stdin, stdout, stderr): (Stdio, Stdio, Stdio)) -> Result<Child> {
         interrupt::check()?;
         let mut command = Command::new(&self.program);
         command
@@ -105,7 +143,7 @@ impl Call {
             .env("GIT_TERMINAL_PROMPT", "0")
             .envs(self.variables.iter().cloned());
         command
-            .stdin(Stdio::null())
+            .stdin(stdin)
             .stdout(stdout)
             .stderr(stderr)
             .process_group(0);
@@ -119,6 +157,27 @@ impl Call {
             ),
         }
     }
+}
+
+/// How much is listened to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limits {
+    pub(crate) time: Duration,
+    pub(crate) bytes: usize,
+}
+
+/// What a child said; it may be a secret.
+pub(crate) struct Answer {
+    pub(crate) status: ExitStatus,
+    pub(crate) output: Vec<u8>,
+}
+
+/// All that is said; `None` when it is more than `limit` bytes, or cannot be read.
+fn hear(stdout: impl Read, limit: usize) -> Option<Vec<u8>> {
+    let mut heard = Vec::new();
+    let beyond = u64::try_from(limit).ok()?.saturating_add(1);
+    stdout.take(beyond).read_to_end(&mut heard).ok()?;
+    (heard.len() <= limit).then_some(heard)
 }
 
 impl Call {
@@ -242,6 +301,59 @@ mod tests {
         assert_eq!(status.code(), Some(3));
     }
 
+    const BRIEF: Limits = Limits {
+        time: Duration::from_secs(60),
+        bytes: 1_000,
+    };
+
+    fn shell(script: &str) -> Call {
+        Call::new("sh", Path::new("/")).args(["-c", script])
+    }
+
+    #[test]
+    fn a_child_is_told_on_its_standard_input_and_its_answer_comes_back_with_its_status() {
+        let answer = shell("cat; echo; exit 3").converse(b"secret", BRIEF);
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.output, b"secret\n");
+        assert_eq!(answer.status.code(), Some(3));
+    }
+
+    #[test]
+    fn a_child_that_does_not_listen_may_still_answer() {
+        let long = vec![b'x'; 1 << 20];
+        let answer = shell("echo no").converse(&long, BRIEF);
+        assert_eq!(answer.expect("an answer").output, b"no\n");
+    }
+
+    #[test]
+    fn a18_a_child_that_gives_no_answer_is_ended_with_all_below_it() {
+        let directory = tempfile::tempdir().expect("a directory");
+        let script = "sleep 300 & echo $! >child; wait";
+        let call = Call::new("sh", directory.path()).args(["-c", script]);
+        let limits = Limits {
+            time: Duration::from_secs(2),
+            ..BRIEF
+        };
+        let error = call.converse(b"", limits).err().expect("no answer");
+        assert!(
+            error.to_string().ends_with("gives no answer in 2s"),
+            "{error}"
+        );
+        let child = std::fs::read_to_string(directory.path().join("child"));
+        ends(child.expect("written").trim().parse().expect("a number"));
+    }
+
+    #[test]
+    fn a18_a_child_that_talks_without_end_is_ended() {
+        let error = shell("yes").converse(b"", BRIEF).err().expect("too much");
+        assert!(
+            error.to_string().ends_with("says more than 1000 bytes"),
+            "{error}"
+        );
+        let exactly = shell("printf %01000d 0").converse(b"", BRIEF);
+        assert_eq!(exactly.expect("an answer").output.len(), 1_000);
+    }
+
     #[test]
     fn the_signal_that_killed_a_child_is_told() {
         let status = |script| {
@@ -273,14 +385,19 @@ mod tests {
             bail!("enough")
         });
         assert!(result.is_err());
+        ends(grandchild);
+    }
+
+    /// Waits until a process is gone.
+    fn ends(process: u32) {
         let gone = || {
-            std::fs::read_to_string(format!("/proc/{grandchild}/stat"))
+            std::fs::read_to_string(format!("/proc/{process}/stat"))
                 .map_or(true, |stat| stat.contains(") Z "))
         };
-        let deadline = std::time::Instant::now() + std::time::Duration::from_secs(10);
+        let deadline = std::time::Instant::now() + Duration::from_secs(10);
         while !gone() && std::time::Instant::now() < deadline {
             std::thread::yield_now();
         }
-        assert!(gone(), "process {grandchild} still runs");
+        assert!(gone(), "process {process} still runs");
     }
 }

@@ -4,6 +4,7 @@
 //! Never repeat more of a bad name than its host: it may hold a secret.
 
 use std::fmt;
+use std::net::Ipv6Addr;
 use std::str::FromStr;
 
 use crate::digest::Digest;
@@ -17,7 +18,7 @@ const LONGEST_REPOSITORY: usize = 255;
 /// A fully written image name: registry, repository, and a tag, a digest, or both.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Reference {
-    /// `docker.io` for Docker Hub, else host and port as typed.
+    /// As [`registry`] spells it: `docker.io` for Docker Hub, else host and port in lower case.
     pub(crate) registry: String,
     /// `library/` is added to one-part names of Docker Hub.
     pub(crate) repository: String,
@@ -82,13 +83,15 @@ impl FromStr for Reference {
         };
         let digest = digest.transpose().map_err(|error| bad(error.to_string()))?;
         let (name, tag) = split_tag(named);
-        let (registry, repository) = split_registry(name);
-        if let Some(why) = refused_part(registry, &repository, tag) {
+        let (host, rest) = split_registry(name);
+        let registry = registry(host).ok_or_else(|| bad(NO_REGISTRY.to_owned()))?;
+        let repository = full_repository(&registry, rest);
+        if let Some(why) = refused_part(&repository, tag) {
             return Err(bad(why.to_owned()));
         }
         let latest = digest.is_none().then_some("latest");
         Ok(Reference {
-            registry: registry.to_owned(),
+            registry,
             repository,
             tag: tag.or(latest).map(str::to_owned),
             digest,
@@ -96,13 +99,41 @@ impl FromStr for Reference {
     }
 }
 
+const NO_REGISTRY: &str =
+    "its registry is not a host of letters, digits, `-` and `.`, nor an IPv6 address in brackets";
+
+/// `host[:port]` in the one spelling that credentials and settings are looked up by: lower case, IPv6 in brackets, `docker.io` for
+/// Docker Hub. `None` for what is no registry.
+pub(crate) fn registry(text: &str) -> Option<String> {
+    let (host, port) = match split_port(text) {
+        (host, Some(port)) if is_port(port) => (host, format!(":{port}")),
+        (_, Some(_)) => return None,
+        (host, None) => (host, String::new()),
+    };
+    let host = match host.strip_prefix('[') {
+        Some(rest) => format!("[{}]", rest.strip_suffix(']')?.parse::<Ipv6Addr>().ok()?),
+        None => host.to_ascii_lowercase(),
+    };
+    let sound = host.starts_with('[') || host.split('.').all(is_label);
+    sound.then(|| hub_alias(&format!("{host}{port}")).to_owned())
+}
+
+/// The last colon begins a port, unless it lies within an address in brackets.
+fn split_port(host: &str) -> (&str, Option<&str>) {
+    match host.rsplit_once(':') {
+        Some((host, port)) if !port.ends_with(']') => (host, Some(port)),
+        _ => (host, None),
+    }
+}
+
+fn is_port(text: &str) -> bool {
+    text.bytes().all(|byte| byte.is_ascii_digit()) && text.parse::<u16>().is_ok()
+}
+
 /// What no part could show: a password, a port that is none, far too much.
 fn refused_shape(text: &str) -> Option<&'static str> {
     let host = text.split('/').next().unwrap_or_default();
-    let port = host
-        .rsplit_once(':')
-        .filter(|_| text.contains('/'))
-        .map(|(_, port)| port);
+    let port = split_port(host).1.filter(|_| text.contains('/'));
     if text.is_empty() || text.len() > LONGEST {
         return Some("it is empty or longer than 512 characters");
     }
@@ -111,7 +142,7 @@ fn refused_shape(text: &str) -> Option<&'static str> {
     {
         return Some("it holds a user or password, or more than one `@`");
     }
-    if port.is_some_and(|port| port.parse::<u16>().is_err()) {
+    if port.is_some_and(|port| !is_port(port)) {
         return Some("its port is not a number up to 65535");
     }
     None
@@ -126,23 +157,26 @@ fn split_tag(named: &str) -> (&str, Option<&str>) {
 }
 
 /// The first part is a registry if it looks like a host; else the name is one of Docker Hub.
-fn split_registry(name: &str) -> (&str, String) {
-    let is_host = |part: &str| part.contains(['.', ':']) || part == "localhost";
-    let (registry, repository) = match name.split_once('/') {
-        Some((first, rest)) if is_host(first) => (hub_alias(first), rest),
+fn split_registry(name: &str) -> (&str, &str) {
+    match name.split_once('/') {
+        Some((first, rest)) if is_host(first) => (first, rest),
         _ => ("docker.io", name),
-    };
-    match registry {
-        "docker.io" if !repository.contains('/') => (registry, format!("library/{repository}")),
-        _ => (registry, repository.to_owned()),
     }
 }
 
-fn refused_part(registry: &str, repository: &str, tag: Option<&str>) -> Option<&'static str> {
-    let host = registry.split(':').next().unwrap_or_default();
-    if !host.split('.').all(is_label) {
-        return Some("its registry is not a host of letters, digits, `-` and `.`");
+/// Whether the first part of a name is a registry.
+pub(crate) fn is_host(part: &str) -> bool {
+    part.contains(['.', ':']) || part.eq_ignore_ascii_case("localhost")
+}
+
+fn full_repository(registry: &str, repository: &str) -> String {
+    match registry {
+        "docker.io" if !repository.contains('/') => format!("library/{repository}"),
+        _ => repository.to_owned(),
     }
+}
+
+fn refused_part(repository: &str, tag: Option<&str>) -> Option<&'static str> {
     if repository.len() > LONGEST_REPOSITORY {
         return Some("its repository is longer than 255 characters");
     }
@@ -167,7 +201,7 @@ fn is_label(label: &str) -> bool {
 }
 
 /// One part of a repository: runs of `a-z0-9`, and between two of them `.`, `_`, `__` or any number of `-`.
-fn is_path_part(part: &str) -> bool {
+pub(crate) fn is_path_part(part: &str) -> bool {
     let plain = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
     let is_separator =
         |text: &str| ["", ".", "_", "__"].contains(&text) || text.bytes().all(|byte| byte == b'-');
@@ -355,13 +389,85 @@ mod tests {
         let mut agreed = 0;
         for name in names() {
             let ours = name.parse::<Reference>().ok();
-            // It lets the first part of a name of Docker Hub have capitals; distribution and crane do not.
+            // It lets the first part of a name of Docker Hub have capitals; distribution and crane do not. It keeps those of a host.
             let judged = judged(&name)
-                .filter(|judged| judged.repository == judged.repository.to_lowercase());
+                .filter(|judged| judged.repository == judged.repository.to_lowercase())
+                .map(|judged| Reference {
+                    registry: judged.registry.to_lowercase(),
+                    ..judged
+                });
             assert_eq!(ours, judged, "{name}");
             agreed += usize::from(ours.is_some());
         }
         assert!(agreed > 1_000, "{agreed} names");
+    }
+
+    #[test]
+    fn r33_a_registry_has_one_spelling_and_an_address_stands_in_brackets() {
+        for (typed, full) in [
+            ("[::1]:5000/x", "[::1]:5000/x:latest"),
+            ("[::1]/x:v1", "[::1]/x:v1"),
+            ("[0:0::1]:5000/a/b", "[::1]:5000/a/b:latest"),
+            ("[2001:DB8::A]/x", "[2001:db8::a]/x:latest"),
+            ("R.Example:5000/team/x", "r.example:5000/team/x:latest"),
+            ("REGISTRY.example/x", "registry.example/x:latest"),
+            ("LocalHost/x", "localhost/x:latest"),
+            ("Index.Docker.io/debian", "docker.io/library/debian:latest"),
+            ("127.0.0.1:5000/x", "127.0.0.1:5000/x:latest"),
+        ] {
+            assert_eq!(reference(typed).to_string(), full, "{typed}");
+            assert_eq!(reference(full).to_string(), full, "{typed}");
+        }
+        for bad in [
+            "::1/x",
+            "[::1/x",
+            "::1]/x",
+            "[]/x",
+            "[::1]x/x",
+            "[::1]:/x",
+            "[::1]:5000",
+            "[::1%25eth0]/x",
+            "[127.0.0.1]/x",
+            "[::g]/x",
+            ":5000/x",
+            "host.example:/x",
+            "host.example:+5/x",
+            "host.example/",
+            "host.example/x/",
+            "host.example//x",
+            "localhost:5000/",
+            "https://host.example/x",
+        ] {
+            assert!(bad.parse::<Reference>().is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn r33_what_is_no_registry_has_no_spelling() {
+        for (typed, one) in [
+            ("Docker.io", "docker.io"),
+            ("registry-1.docker.io", "docker.io"),
+            ("R.Example:5000", "r.example:5000"),
+            ("localhost", "localhost"),
+            ("[::1]:5000", "[::1]:5000"),
+        ] {
+            assert_eq!(registry(typed).as_deref(), Some(one));
+        }
+        for bad in [
+            "",
+            ":",
+            ":5000",
+            "a b",
+            "a/b",
+            "https://a",
+            "u:p@a",
+            "a:b",
+            "a:65536",
+            "a..b",
+            "-a",
+        ] {
+            assert_eq!(registry(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -7,12 +7,14 @@ pub(crate) mod test_registry;
 
 use std::collections::BTreeSet;
 use std::io::{Read, Write};
+use std::time::SystemTime;
 
 use flate2::Compression;
 use flate2::read::GzDecoder;
 use flate2::write::GzEncoder;
 use serde_json::{Value, json};
 
+use crate::base::Shelf;
 use crate::base::document::{self, Document, Manifest};
 use crate::digest::{Descriptor, Digest};
 use crate::media::Family;
@@ -36,6 +38,17 @@ pub(crate) fn store() -> TestStore {
         directory,
         store,
         notes,
+    }
+}
+
+/// Bases from this store alone, without a network.
+pub(crate) fn shelf(test: &TestStore) -> Shelf<'_> {
+    Shelf {
+        cache: &test.store,
+        spare: &test.store,
+        registry: None,
+        notes: &test.notes,
+        now: SystemTime::UNIX_EPOCH,
     }
 }
 

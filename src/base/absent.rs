@@ -1,17 +1,17 @@
-//! What to say when a base is not on this machine: what is missing, where it was looked for, what would mend it.
+//! What to say when a base cannot be had: what is missing, where it was looked for, what would mend it.
 //!
-//! All of these end with exit code 4. Words only: nothing is decided here.
+//! Without a network that ends with exit code 4, with one it is the registry that lacks something. Words only: nothing is decided here.
 
 use std::collections::BTreeSet;
 
-use crate::base::Shelf;
 use crate::base::document::{self, Document};
+use crate::base::{Base, Shelf};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
 use crate::media;
 use crate::platform::Platform;
 use crate::reference::Reference;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// At most this many digests are listed.
 const LISTED: usize = 5;
@@ -24,9 +24,20 @@ fn looked_in(store: &Store) -> String {
     format!("it is not in {}", store.root().display())
 }
 
-fn pull(name: &str, store: &Store) -> String {
+/// The command that fetches metadata, or more with `depth`, for these platforms.
+pub(crate) fn warm(depth: &str, name: &str, platforms: &[Platform]) -> String {
+    let platforms: Vec<String> = platforms.iter().map(ToString::to_string).collect();
+    let platforms = match platforms.as_slice() {
+        [] => String::new(),
+        some => format!("--platform {} ", some.join(",")),
+    };
+    format!("`rbuild cache warm {depth}{platforms}{name}`")
+}
+
+fn pull(name: &str, platforms: &[Platform], store: &Store) -> String {
     format!(
-        "run `crane pull --format oci --annotate-ref {name} {}` once while online",
+        "run {} once while online, or `crane pull --format oci --annotate-ref {name} {}`",
+        warm("", name, platforms),
         store.root().display()
     )
 }
@@ -37,16 +48,51 @@ pub(crate) fn blob(what: &str, digest: &Digest, size: Option<u64>, store: &Store
     offline(format!("the {what} {digest}{size} is missing"))
         .because(looked_in(store))
         .hint(format!(
-            "pull the image again into {}, for instance with `crane pull --format oci`",
+            "bring the image to {} again, with `rbuild cache warm` or `crane pull --format oci`",
             store.root().display()
         ))
 }
 
+/// A manifest or config that neither the cache nor the registry has.
+pub(crate) fn not_served(
+    what: &str,
+    (digest, size): (&Digest, Option<u64>),
+    repository: &Reference,
+) -> Fault {
+    let size = size.map_or_else(String::new, |size| format!(" ({size} bytes)"));
+    let message = format!("the {what} {digest}{size} is missing");
+    Fault::new(Kind::Registry, message)
+        .because(format!(
+            "`{}` was asked for it, and every mirror of it",
+            repository.name()
+        ))
+        .hint("it may have been deleted there: name another tag or digest")
+}
+
+/// A tag that the registry does not know.
+pub(crate) fn no_tag_there(tag: &Reference) -> Fault {
+    let name = tag.tag.as_deref().unwrap_or_default();
+    let message = format!("there is no tag `{name}` in `{}`", tag.name());
+    Fault::new(Kind::Registry, message)
+        .hint("look for a slip in the name; a repository that is not yours to see may be denied in the same words")
+}
+
+/// The note for a cache that keeps nothing: the same whatever could not be written there.
+pub(crate) fn unwritable(error: &store::Error, shelf: Shelf<'_>) -> String {
+    let fault = error.fault();
+    let why = fault.reasons().first().cloned().unwrap_or_default();
+    format!(
+        "{} cannot be written ({why}): what is fetched is kept in {} instead",
+        shelf.cache.root().display(),
+        shelf.spare.root().display()
+    )
+}
+
 /// A tag that no entry of the cache carries. The digests that are here, and the pin to write, are the way out.
-pub(crate) fn no_such_tag(reference: &Reference, cache: &Store) -> Fault {
+pub(crate) fn no_such_tag(reference: &Reference, platforms: &[Platform], cache: &Store) -> Fault {
     let fault = offline(format!("the cache records no name `{reference}`"))
         .because(format!("it was looked for in {}", cache.root().display()));
-    let pull = pull(&reference.to_string(), cache);
+    let pull = pull(&reference.to_string(), platforms, cache);
     let entries = cache.entries().unwrap_or_default();
     if entries.is_empty() {
         return fault.because("the cache is empty").hint(pull);
@@ -102,7 +148,7 @@ pub(crate) fn pin_not_here(reference: &Reference, platforms: &[Platform], cache:
             reference.name()
         ));
     }
-    fault.hint(pull(&reference.to_string(), cache))
+    fault.hint(pull(&reference.to_string(), platforms, cache))
 }
 
 fn digest(reference: &Reference) -> String {
@@ -144,6 +190,15 @@ fn image_platform(entry: &Descriptor, cache: &Store) -> Option<(Platform, Digest
     let config = cache.document(&manifest.config.digest, None).ok()??;
     let config = document::config(&config, manifest.layers.len()).ok()?;
     Some((Platform::from_value(&config)?, entry.digest))
+}
+
+/// Layers that nobody may be asked for.
+pub(crate) fn layers(base: &Base, absent: &[Descriptor]) -> Fault {
+    let message = format!("layers of `{}` are not here", base.name);
+    let fault = absent.iter().fold(offline(message), |fault, layer| {
+        fault.because(format!("missing {} ({} bytes)", layer.digest, layer.size))
+    });
+    base.way_to_layers().into_iter().fold(fault, Fault::hint)
 }
 
 /// An `oci:DIR:NAME` whose name no entry carries.

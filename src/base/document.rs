@@ -55,6 +55,17 @@ pub(crate) fn read(bytes: &[u8], announced: Option<&str>) -> Result<Document> {
     }
 }
 
+/// The media type of a document that has been read: its own, else that of its shape.
+pub(crate) fn media_type_of(bytes: &[u8]) -> Result<String> {
+    let value =
+        json::parse(bytes).map_err(|error| damaged(format!("it is not strict JSON: {error}")))?;
+    let object = value.as_object();
+    media_type(
+        object.ok_or_else(|| damaged("it is not a JSON object"))?,
+        None,
+    )
+}
+
 /// The one media type that the document, its announcement and its shape agree on.
 fn media_type(object: &Map<String, Value>, announced: Option<&str>) -> Result<String> {
     let own = match object.get("mediaType") {

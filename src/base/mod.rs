@@ -1,13 +1,19 @@
 //! Base images: from the name that the user gave to pinned manifests, one per platform.
 //!
-//! `name.rs` parses, `document.rs` reads strictly, `choose.rs` walks from an index to the images, `absent.rs` words what is not here.
+//! `name.rs` parses, `tag.rs` says what a tag means, `documents.rs` brings documents, `document.rs` reads them strictly, `walk.rs`
+//! goes from an index to what it offers, `choose.rs` from a name to the images, `absent.rs` words what is not here.
 //! Layers are never read here; whether they are on this machine is [`BaseImage::absent`]'s answer.
 
 mod absent;
 pub(crate) mod builtin;
 mod choose;
 pub(crate) mod document;
+mod documents;
 pub(crate) mod name;
+mod tag;
+mod walk;
+
+pub(crate) use absent::layers as not_here;
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -21,6 +27,8 @@ use crate::media::Family;
 use crate::notes::Notes;
 use crate::platform::Platform;
 use crate::reference::Reference;
+use crate::registry::Registry;
+use crate::store;
 use crate::store::Store;
 
 /// A base image, resolved for the platforms that were asked for.
@@ -61,17 +69,37 @@ pub(crate) enum Source {
     Builtin,
     /// A layout on this machine, which may lack them.
     Store(Store),
+    /// The cache; what it lacks can be fetched from where the base is named.
+    Registry(Store),
+}
+
+impl Source {
+    /// The layout that is looked into.
+    pub(crate) fn store(&self) -> Option<&Store> {
+        match self {
+            Source::Builtin => None,
+            Source::Store(store) | Source::Registry(store) => Some(store),
+        }
+    }
+
+    /// Whether a layer is here. One in another length or as another kind of file is an error, unless it can be fetched.
+    fn holds(&self, layer: &Descriptor) -> Result<bool, store::Error> {
+        let Some(store) = self.store() else {
+            return Ok(true);
+        };
+        match (store.blob(layer), self) {
+            (Err(store::Error::Corrupt { .. }), Source::Registry(_)) => Ok(false),
+            (found, _) => Ok(found?.is_some()),
+        }
+    }
 }
 
 impl BaseImage {
-    /// The layers whose bytes are not on this machine. One that is here in another length or as another kind of file is an error.
+    /// The layers whose bytes are not on this machine.
     pub(crate) fn absent(&self) -> Result<Vec<Descriptor>> {
-        let Source::Store(store) = &self.source else {
-            return Ok(Vec::new());
-        };
         let mut absent = Vec::new();
         for layer in &self.layers {
-            if store.blob(layer)?.is_none() {
+            if !self.source.holds(layer)? {
                 absent.push(layer.bare());
             }
         }
@@ -82,22 +110,31 @@ impl BaseImage {
 impl Base {
     /// The directory of the layout that it was read from.
     pub(crate) fn place(&self) -> Option<&Path> {
-        match &self.images.first()?.source {
-            Source::Builtin => None,
-            Source::Store(store) => Some(store.root()),
+        self.images.first()?.source.store().map(Store::root)
+    }
+
+    /// Where layers that are not here can be fetched, unless the run is offline.
+    pub(crate) fn repository(&self) -> Option<&Reference> {
+        match (&self.name, &self.images.first()?.source) {
+            (Name::Reference(reference), Source::Registry(_)) => Some(reference),
+            _ => None,
         }
+    }
+
+    /// The digest of the index, or of the only image; `None` for the built-in bases.
+    pub(crate) fn digest(&self) -> Option<Digest> {
+        self.index.or(self.images.first()?.digest)
     }
 
     /// How the layers come to where the rest of the base is. The digest is named, because a tag may mean another image by now.
     pub(crate) fn way_to_layers(&self) -> Option<String> {
-        let image = self.images.first()?;
-        let (digest, place) = (self.index.or(image.digest)?, self.place()?.display());
+        let (digest, place) = (self.digest()?, self.place()?.display());
+        let platforms: Vec<Platform> = self.images.iter().map(|one| one.platform.clone()).collect();
         Some(match &self.name {
             Name::Reference(reference) => {
-                format!(
-                    "run `crane pull --format oci {}@{digest} {place}` once while online",
-                    reference.name()
-                )
+                let pin = format!("{}@{digest}", reference.name());
+                let warm = absent::warm("--layers ", &pin, &platforms);
+                format!("run {warm} once while online, or `crane pull --format oci {pin} {place}`")
             }
             _ => format!("copy the image to {place} again, whole, with the tool that wrote it"),
         })
@@ -124,24 +161,63 @@ impl Base {
 pub(crate) struct Shelf<'a> {
     /// `$KOCACHE/img`.
     pub(crate) cache: &'a Store,
+    /// Where documents go when the cache cannot be written.
+    pub(crate) spare: &'a Store,
+    /// Absent when offline.
+    pub(crate) registry: Option<&'a Registry>,
     pub(crate) notes: &'a Notes,
     /// For the age of a recorded tag.
     pub(crate) now: SystemTime,
 }
 
-/// Resolves `name` for each of `platforms` from what is on this machine.
+/// Which images of a base are wanted.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Choice<'a> {
+    /// One for each of these, in this order.
+    These(&'a [Platform]),
+    /// Every one that can be told by its platform.
+    All,
+}
+
+impl<'a> Choice<'a> {
+    /// Those that were named.
+    fn platforms(self) -> &'a [Platform] {
+        match self {
+            Choice::These(platforms) => platforms,
+            Choice::All => &[],
+        }
+    }
+}
+
+/// Resolves `name` for each of `platforms` from what is on this machine, and from its registry unless the run is offline.
 ///
-/// Errors: [`crate::fault::Kind::Offline`] when something is not here, `Integrity` when it is not what it claims to be,
-/// `Refused` when the base has no such platform.
+/// Errors: [`crate::fault::Kind::Offline`] when something is not here and nobody may be asked, `Registry` and `Authentication` when
+/// the registry does not give it, `Integrity` when it is not what it claims to be, `Refused` when the base has no such platform.
 pub(crate) fn resolve(name: &Name, platforms: &[Platform], shelf: Shelf<'_>) -> Result<Base> {
+    let choice = Choice::These(platforms);
     let resolved = match name {
         Name::Static => Ok(made(name, platforms, builtin::config)),
         Name::Scratch => Ok(made(name, platforms, builtin::empty_config)),
         Name::Layout(directory, pick) => Store::source(directory, shelf.notes)
             .map_err(anyhow::Error::from)
-            .and_then(|store| choose::from_layout(name, pick, platforms, &store)),
-        Name::Reference(reference) => choose::from_cache(name, reference, platforms, shelf),
+            .and_then(|store| choose::from_layout(name, pick, choice, &store)),
+        Name::Reference(reference) => choose::from_reference(reference, choice, shelf),
     };
+    named(resolved, name)
+}
+
+/// As [`resolve`], for a reference and any choice of its images.
+pub(crate) fn resolve_reference(
+    reference: &Reference,
+    choice: Choice<'_>,
+    shelf: Shelf<'_>,
+) -> Result<Base> {
+    let resolved = choose::from_reference(reference, choice, shelf);
+    named(resolved, &Name::Reference(reference.clone()))
+}
+
+/// Gives the images the name that others know them by, and an error the name that the user gave.
+fn named(resolved: Result<Base>, name: &Name) -> Result<Base> {
     let mut base = resolved.with_context(|| format!("cannot resolve base image `{name}`"))?;
     let published = base.published_name();
     for image in &mut base.images {
@@ -178,3 +254,6 @@ fn made(name: &Name, platforms: &[Platform], config: fn(&Platform) -> Value) -> 
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod tests_online;

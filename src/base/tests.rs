@@ -11,16 +11,11 @@ use crate::testing::{self, BaseSpec, TestStore, platform};
 fn resolve_in(test: &TestStore, name: &str, platforms: &[&str]) -> Result<Base> {
     let name = Name::parse(name, test.directory.path()).expect("a base name");
     let platforms: Vec<Platform> = platforms.iter().map(|name| platform(name)).collect();
-    let now = SystemTime::now_for_tests();
-    resolve(
-        &name,
-        &platforms,
-        Shelf {
-            cache: &test.store,
-            notes: &test.notes,
-            now,
-        },
-    )
+    let shelf = Shelf {
+        now: SystemTime::now_for_tests(),
+        ..testing::shelf(test)
+    };
+    resolve(&name, &platforms, shelf)
 }
 
 /// A fixed moment that lies after every file of a test.
@@ -43,7 +38,7 @@ fn refused(test: &TestStore, name: &str, platforms: &[&str]) -> (Kind, String) {
     let kind = fault.as_ref().map(|fault| fault.kind).or_else(|| {
         error
             .chain()
-            .find_map(|cause| Some(cause.downcast_ref::<crate::store::Error>()?.fault().kind))
+            .find_map(|cause| Some(cause.downcast_ref::<store::Error>()?.fault().kind))
     });
     let details = fault.map(|fault| {
         format!(

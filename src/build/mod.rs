@@ -3,39 +3,39 @@
 //! The only room that calls stages. It decides nothing: what to do is the plan's word.
 
 mod areas;
+mod base_layers;
+mod earlier;
 mod layers;
+mod outputs;
+mod push;
 mod summary;
 mod survey;
 
 use std::collections::BTreeMap;
-use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
-use crate::base::builtin;
-use crate::base::{BaseImage, Source};
+use crate::base::name::Name;
+use crate::base::{Base, BaseImage};
 use crate::compile;
 use crate::compile::{Binary, Job};
-use crate::digest::Digest;
 use crate::image;
 use crate::image::{Image, IndexSettings, Told};
-use crate::media;
 use crate::media::Family;
 use crate::notes::Notes;
 use crate::plan::{ImagePlan, Plan};
-use crate::publish;
-use crate::publish::{Finished, Shelves};
+use crate::publish::Finished;
+use crate::reference::Reference;
 use crate::registry::Registry;
 use crate::store::Store;
 
 pub(crate) use areas::is_path;
-pub(crate) use summary::{Built, Laps};
+pub(crate) use earlier::Earlier;
+pub(crate) use push::push_earlier;
+pub(crate) use summary::{Built, Laps, pushed, size};
 pub(crate) use survey::plan;
-
-/// `$KOCACHE/build` is kept below this many bytes, oldest first.
-const BUILD_STORE_LIMIT: u64 = 10 << 30;
 
 /// The doors and values that a build works with.
 #[derive(Clone, Copy)]
@@ -45,7 +45,6 @@ pub(crate) struct Tools<'a> {
     /// `$KOCACHE/build`, or a temporary one: what rbuild makes.
     pub(crate) store: &'a Store,
     /// Absent when offline.
-    #[expect(dead_code, reason = "asked as soon as it can answer")]
     pub(crate) registry: Option<&'a Registry>,
     pub(crate) notes: &'a Notes,
     pub(crate) environment: &'a BTreeMap<OsString, OsString>,
@@ -55,10 +54,26 @@ pub(crate) struct Tools<'a> {
 }
 
 /// What was built, in the plan's order, and how long each part of it took.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub(crate) struct Done {
     pub(crate) images: Vec<Built>,
     pub(crate) laps: Laps,
+    /// Why there is not more, when some images have been pushed already: what others can pull must be told.
+    pub(crate) failed: Option<anyhow::Error>,
+}
+
+impl Done {
+    /// A failure after something was pushed leaves what was pushed.
+    fn with(mut self, result: Result<()>) -> Result<Done> {
+        if let Err(error) = result {
+            self.images.retain(|image| image.sent.is_some());
+            self.failed = Some(error);
+        }
+        match (self.images.is_empty(), self.failed.take()) {
+            (true, Some(error)) => Err(error),
+            (_, failed) => Ok(Done { failed, ..self }),
+        }
+    }
 }
 
 /// Does what the plan says.
@@ -73,13 +88,21 @@ pub(crate) fn carry_out(plan: &Plan, tools: &Tools<'_>) -> Result<Done> {
         .images
         .iter()
         .map(|image| assemble(image, &binaries, tools));
-    let images: Vec<Built> = assembled.collect::<Result<_>>()?;
+    let mut images: Vec<Built> = assembled.collect::<Result<_>>()?;
     laps.mark("assembled", (tools.elapsed)());
-    let finished: Vec<Finished> = images.iter().map(|built| built.finished.clone()).collect();
-    publish_all(plan, &finished, tools)?;
-    keep(&images, tools)?;
+    let shelves = outputs::write(plan, &images, tools)?;
     laps.mark("written", (tools.elapsed)());
-    Ok(Done { images, laps })
+    let pushed = push::push_all(plan, &mut images, &shelves);
+    if plan.registry().is_some() {
+        laps.mark("pushed", (tools.elapsed)());
+    }
+    let told = pushed.and_then(|()| outputs::tell(plan, &images));
+    Done {
+        images,
+        laps,
+        failed: None,
+    }
+    .with(told)
 }
 
 /// What cargo linked, each held against the platform that it is for.
@@ -120,13 +143,24 @@ fn assemble(plan: &ImagePlan, binaries: &[Binary], tools: &Tools<'_>) -> Result<
     let finished = Finished {
         name,
         tags,
+        tag_only: plan.tag_only,
+        base: reference(&plan.base),
         root,
         images,
     };
     Ok(Built {
         finished,
         layers: told,
+        sent: None,
     })
+}
+
+/// The registry that a base came from, or could come from; a build that is offline pushes later.
+fn reference(base: &Base) -> Option<Reference> {
+    match &base.name {
+        Name::Reference(reference) => Some(reference.clone()),
+        _ => None,
+    }
 }
 
 fn tell_of_annotations(plan: &ImagePlan, notes: &Notes) {
@@ -137,67 +171,4 @@ fn tell_of_annotations(plan: &ImagePlan, notes: &Notes) {
             "annotations of `{name}` are left out: Docker's manifests have none"
         ));
     }
-}
-
-fn publish_all(plan: &Plan, finished: &[Finished], tools: &Tools<'_>) -> Result<()> {
-    if !plan.targets.is_empty() {
-        make_builtin(plan, tools)?;
-    }
-    let shelves = shelves(plan, tools);
-    plan.targets
-        .iter()
-        .try_for_each(|target| publish::publish(target, finished, &shelves, tools.notes))?;
-    plan.references_file
-        .iter()
-        .try_for_each(|file| publish::write_references(file, finished))?;
-    plan.metadata_file
-        .iter()
-        .try_for_each(|file| publish::write_metadata(file, finished))
-}
-
-/// The layers of `builtin:static` are made only when an output needs their bytes.
-fn make_builtin(plan: &Plan, tools: &Tools<'_>) -> Result<()> {
-    let mut bases = plan.images.iter().flat_map(|image| &image.base.images);
-    if bases.any(|base| matches!(base.source, Source::Builtin) && !base.layers.is_empty()) {
-        builtin::make(tools.store)?;
-    }
-    Ok(())
-}
-
-/// What rbuild made, then every layout that a base was read from.
-fn shelves(plan: &Plan, tools: &Tools<'_>) -> Shelves {
-    let mut stores = vec![tools.store.clone()];
-    let mut seen = BTreeSet::new();
-    for base in plan.images.iter().flat_map(|image| &image.base.images) {
-        if let Source::Store(store) = &base.source
-            && seen.insert(store.root().to_owned())
-        {
-            stores.push(store.clone());
-        }
-    }
-    Shelves(stores)
-}
-
-/// Names the images in the store of what rbuild made, and keeps that store below its bound.
-fn keep(built: &[Built], tools: &Tools<'_>) -> Result<()> {
-    let known = tools.store.entries()?;
-    let mut changed = false;
-    for finished in built.iter().map(|built| &built.finished) {
-        for name in finished.full_names() {
-            let same = known.iter().any(|entry| {
-                entry.digest == finished.root.digest
-                    && entry.annotation(media::REF_NAME) == Some(&name)
-            });
-            if !same {
-                tools.store.sync()?;
-                tools.store.bind(&name, &finished.root)?;
-                changed = true;
-            }
-        }
-    }
-    if changed {
-        let keep: BTreeSet<Digest> = built.iter().flat_map(Built::digests).collect();
-        tools.store.trim(BUILD_STORE_LIMIT, &keep)?;
-    }
-    Ok(())
 }

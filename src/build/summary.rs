@@ -6,6 +6,7 @@ use std::time::Duration;
 use crate::digest::Digest;
 use crate::image::Told;
 use crate::publish::Finished;
+use crate::registry::Sent;
 
 /// How long each part of a build took.
 #[derive(Clone, Debug)]
@@ -46,6 +47,8 @@ pub(crate) struct Built {
     pub(crate) finished: Finished,
     /// Of this build, for each platform in turn.
     pub(crate) layers: Vec<Vec<Told>>,
+    /// What a push came to, once it came to something.
+    pub(crate) sent: Option<Sent>,
 }
 
 impl Built {
@@ -82,6 +85,8 @@ impl Built {
             ));
             lines.extend(layers.iter().map(line));
         }
+        let name = &self.finished.name;
+        lines.extend(self.sent.iter().map(|sent| pushed(name, sent)));
         lines.join("\n")
     }
 }
@@ -91,8 +96,29 @@ fn line(told: &Told) -> String {
     format!("  {} {state}: {}", size(told.layer.blob.size), told.comment)
 }
 
+/// What travelled to the repository `name`.
+pub(crate) fn pushed(name: &str, sent: &Sent) -> String {
+    let Sent {
+        bytes,
+        uploaded,
+        mounted,
+        present,
+    } = *sent;
+    let parts = [
+        (uploaded, format!("sent {uploaded} ({})", size(bytes))),
+        (mounted, format!("mounted {mounted}")),
+        (present, format!("there already {present}")),
+    ];
+    let parts = parts.into_iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<String> = parts.map(|(_, part)| part).collect();
+    match parts.is_empty() {
+        true => format!("pushed to {name}: nothing was missing there"),
+        false => format!("pushed to {name}: {}", parts.join(", ")),
+    }
+}
+
 /// Bytes in the unit that a person would use.
-fn size(bytes: u64) -> String {
+pub(crate) fn size(bytes: u64) -> String {
     match bytes {
         0..1_000 => format!("{bytes} B"),
         1_000..1_000_000 => format!("{}.{} kB", bytes / 1_000, bytes % 1_000 / 100),
@@ -110,6 +136,24 @@ mod tests {
             (size(999), size(12_345), size(7_654_321)),
             ("999 B".into(), "12.3 kB".into(), "7.6 MB".into())
         );
+    }
+
+    #[test]
+    fn what_a_push_came_to_is_told_without_what_it_did_not() {
+        let sent = |uploaded, mounted, present| Sent {
+            bytes: 7_600_000,
+            uploaded,
+            mounted,
+            present,
+        };
+        for (sent, told) in [
+            (sent(2, 3, 4), "sent 2 (7.6 MB), mounted 3, there already 4"),
+            (sent(1, 0, 0), "sent 1 (7.6 MB)"),
+            (sent(0, 0, 5), "there already 5"),
+            (sent(0, 0, 0), "nothing was missing there"),
+        ] {
+            assert_eq!(pushed("r/x", &sent), format!("pushed to r/x: {told}"));
+        }
     }
 
     #[test]

@@ -21,6 +21,7 @@ use crate::plan::wanted::{self, Wanted};
 use crate::plan::{self, BaseKey, Known, Plan};
 use crate::platform::Platform;
 use crate::publish;
+use crate::store::Store;
 use crate::toolchain::{self, Link, Question, Toolchain};
 use crate::workspace::Workspace;
 
@@ -163,7 +164,7 @@ fn known(
     let bases = bases(wanted, tools)?;
     let needs_layers = !request.targets.is_empty();
     let absent = if needs_layers {
-        absent(&bases)?
+        absent(&bases, tools.store)?
     } else {
         BTreeMap::new()
     };
@@ -172,6 +173,7 @@ fn known(
         bases,
         absent,
         kodata: kodata(wanted),
+        registry: tools.registry.cloned(),
     })
 }
 
@@ -179,6 +181,8 @@ fn known(
 fn bases(wanted: &[Wanted<'_>], tools: &Tools<'_>) -> Result<BTreeMap<BaseKey, Base>> {
     let shelf = Shelf {
         cache: tools.cache,
+        spare: tools.store,
+        registry: tools.registry,
         notes: tools.notes,
         now: tools.now,
     };
@@ -192,14 +196,19 @@ fn bases(wanted: &[Wanted<'_>], tools: &Tools<'_>) -> Result<BTreeMap<BaseKey, B
     Ok(bases)
 }
 
-fn absent(bases: &BTreeMap<BaseKey, Base>) -> Result<BTreeMap<BaseKey, Vec<Descriptor>>> {
+/// What neither the bases' own layouts hold nor `made`, where layers that were fetched earlier lie.
+fn absent(
+    bases: &BTreeMap<BaseKey, Base>,
+    made: &Store,
+) -> Result<BTreeMap<BaseKey, Vec<Descriptor>>> {
     let mut absent: BTreeMap<BaseKey, Vec<Descriptor>> = BTreeMap::new();
     for (key, base) in bases {
         for image in &base.images {
+            let layers = image.absent()?.into_iter();
             absent
                 .entry(key.clone())
                 .or_default()
-                .extend(image.absent()?);
+                .extend(layers.filter(|layer| !made.holds(layer)));
         }
     }
     Ok(absent)

@@ -1,6 +1,8 @@
 //! What `rbuild cache …` looks at: which images a store names, how complete they are, whether their bytes are sound.
 //!
-//! Only reads. Damage is reported, never repaired here.
+//! Only `warm.rs` changes anything. Damage is reported, never repaired here.
+
+pub(crate) mod warm;
 
 use std::collections::BTreeSet;
 

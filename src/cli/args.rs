@@ -6,6 +6,8 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cli::registry_arguments::RegistryArguments;
+
 /// Turns Rust programs into OCI container images: no Docker, no daemon, no privileges and, where it can, no network.
 #[derive(Debug, Parser)]
 #[command(
@@ -22,9 +24,11 @@ pub(crate) struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum Command {
-    /// Compile, assemble, write; prints one reference per image
+    /// Compile, assemble, push; prints one reference per image
     Build(Box<BuildArguments>),
-    /// Look at the cache
+    /// Push an image that was built earlier; prints its reference
+    Push(PushArguments),
+    /// Fill the cache, or look at it
     Cache {
         #[command(subcommand)]
         action: CacheAction,
@@ -34,20 +38,68 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: ConfigAction,
     },
+    /// Check a user name and password at a registry and keep them
+    Login(LoginArguments),
+    /// Forget what login kept
+    Logout(LogoutArguments),
     /// Print a completion script for a shell
     Completions { shell: Shell },
     /// Print the version
     Version,
 }
 
+#[derive(Debug, Args)]
+pub(crate) struct LoginArguments {
+    /// User name; asked for at the terminal if it is left out
+    #[arg(short, long, value_name = "NAME")]
+    pub(crate) user: Option<String>,
+    /// Read the password or token from standard input, not at the terminal
+    #[arg(long, requires = "user")]
+    pub(crate) password_stdin: bool,
+    /// Check no certificates, and try http where https is not spoken
+    #[arg(long)]
+    pub(crate) insecure_registry: bool,
+    /// The registry as images name it, such as ghcr.io or docker.io
+    pub(crate) registry: String,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct LogoutArguments {
+    /// The registry as images name it
+    pub(crate) registry: String,
+}
+
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheAction {
+    /// Bring images into the cache; prints NAME@DIGEST of each
+    Warm(WarmArguments),
     /// List the base images: name, digest, platforms, metadata or full, size
     Ls,
     /// Hash every blob again; exit code 5 if one is damaged
     Verify,
     /// Print the directory of the cache
     Dir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct WarmArguments {
+    /// Images of registries: bases for builds without a network
+    #[arg(value_name = "REF", required = true)]
+    pub(crate) images: Vec<String>,
+    /// Platforms, or all that the image has [default: as for a build]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub(crate) platform: Vec<String>,
+    /// Keep index, manifests and configs; this is the default
+    #[arg(long, conflicts_with = "layers")]
+    pub(crate) metadata: bool,
+    /// Keep the layers too, which files need
+    #[arg(long)]
+    pub(crate) layers: bool,
+    /// How many blobs travel at once [default: 4]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -76,6 +128,8 @@ pub(crate) struct BuildArguments {
     pub(crate) image: ImageArguments,
     #[command(flatten)]
     pub(crate) output: OutputArguments,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
     /// No socket at all; cargo gets --offline too
     #[arg(long)]
     pub(crate) offline: bool,
@@ -91,6 +145,27 @@ pub(crate) struct BuildArguments {
     /// More arguments for cargo build
     #[arg(last = true, value_name = "CARGO ARGS")]
     pub(crate) further: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PushArguments {
+    /// Image as `rbuild build --push=false` printed it, a digest, or oci:DIR, oci:DIR:NAME, oci:DIR@DIGEST
+    #[arg(value_name = "REF|DIGEST")]
+    pub(crate) image: String,
+    /// Where to, REGISTRY/REPOSITORY[:TAG] [default: as the image is named]
+    #[arg(value_name = "DEST")]
+    pub(crate) destination: Option<String>,
+    /// Tags [default: those that the image was built with, else latest]
+    #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
+    pub(crate) tags: Vec<String>,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+    /// What to show on the way: bars where there is a terminal, plain lines, or nothing but errors
+    #[arg(long, value_name = "HOW", value_enum, default_value_t = ProgressArgument::Auto)]
+    pub(crate) progress: ProgressArgument,
+    /// Short for --progress quiet
+    #[arg(short, long)]
+    pub(crate) quiet: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -176,12 +251,15 @@ pub(crate) struct ImageArguments {
     /// User that the image runs as [default: the base's]
     #[arg(long, value_name = "USER[:GROUP]")]
     pub(crate) image_user: Option<String>,
-    /// Repository that the images are named in; also RBUILD_REPO
+    /// Repository that the images are named in and pushed to; also RBUILD_REPO
     #[arg(long, value_name = "REPO")]
     pub(crate) repo: Option<String>,
     /// Tags [default: latest]
     #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
     pub(crate) tags: Vec<String>,
+    /// Print NAME:TAG without a digest; needs exactly one tag
+    #[arg(long)]
+    pub(crate) tag_only: bool,
     /// Name the image REPO
     #[arg(long, conflicts_with_all = ["base_import_paths", "preserve_import_paths"])]
     pub(crate) bare: bool,
@@ -196,7 +274,7 @@ pub(crate) struct ImageArguments {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
-    /// Whether to push to a registry, which comes with the next version: give --push=false
+    /// Push to the registry that --repo names; --push=false keeps the image in the cache
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_value_t = true, default_missing_value = "true", value_parser = BoolishValueParser::new(), action = clap::ArgAction::Set)]
     pub(crate) push: bool,
     /// Add the images to an OCI layout directory, made if it is not there
@@ -242,6 +320,17 @@ mod tests {
             };
             assert_eq!(build.output.push, push, "{typed:?}");
         }
+    }
+
+    #[test]
+    fn a_password_is_no_argument() {
+        let parse = |typed: &[&str]| {
+            Arguments::try_parse_from(["rbuild", "login"].iter().chain(typed)).is_ok()
+        };
+        assert!(parse(&["r.example"]) && parse(&["-u", "me", "--password-stdin", "r.example"]));
+        assert!(!parse(&["-u", "me", "-p", "geheim", "r.example"]));
+        assert!(!parse(&["-u", "me", "--password", "geheim", "r.example"]));
+        assert!(!parse(&["--password-stdin", "r.example"]), "whose?");
     }
 
     #[test]

@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 
 use crate::build;
 use crate::cli::args::BuildArguments;
+use crate::cli::bars;
 use crate::cli::registries;
 use crate::cli::report;
 use crate::cli::request;
@@ -21,20 +22,22 @@ use crate::store::Store;
 pub(crate) const CONFIG_VARIABLES: &[&str] = &["RBUILD_CONFIG", "KO_CONFIG_PATH"];
 
 pub(crate) fn run(arguments: &BuildArguments, world: &World) -> Result<()> {
-    let notes = report::notes(request::progress(arguments) == Progress::Quiet);
+    let listeners = bars::listeners(request::progress(arguments));
+    let notes = &listeners.notes;
     let request = request::read(arguments, world)?;
-    plan::refuse_push(&request)?;
+    plan::look(&request)?;
     let config = configuration(&request, world)?;
     let root = world.cache()?;
-    let cache = Store::cache(&root.join("img"), &notes)?;
-    let (store, _temporary) = build_store(&root, world, &notes)?;
-    let registry = registries::connect(request.network, &config, (world, &notes));
+    let cache = Store::cache(&root.join("img"), notes)?;
+    let (store, _temporary) = build_store(&root, world, notes)?;
+    let settings = registries::settings(&arguments.registry, &config, world)?;
+    let registry = registries::connect(request.network, settings, &listeners);
     let elapsed = || world.started.elapsed();
     let tools = build::Tools {
         cache: &cache,
         store: &store,
         registry: registry.as_ref(),
-        notes: &notes,
+        notes,
         environment: &world.environment,
         now: world.now,
         elapsed: &elapsed,
@@ -48,7 +51,8 @@ pub(crate) fn run(arguments: &BuildArguments, world: &World) -> Result<()> {
         summary(&done);
     }
     let reference = |image: &build::Built| format!("{}\n", Receipt::of(&image.finished).reference);
-    report::answer(&done.images.iter().map(reference).collect::<String>())
+    let answered = report::answer(&done.images.iter().map(reference).collect::<String>());
+    done.failed.map_or(answered, Err)
 }
 
 /// What was built, on standard error.

@@ -1,4 +1,4 @@
-//! `rbuild cache ls|verify|dir`.
+//! `rbuild cache ls|verify|dir`; `warm` has a file of its own.
 
 use std::path::Path;
 
@@ -7,6 +7,7 @@ use anyhow::Result;
 use crate::cache::{self, Listed, Verified};
 use crate::cli::args::CacheAction;
 use crate::cli::report;
+use crate::cli::warm;
 use crate::cli::world::World;
 use crate::fault::Fault;
 use crate::notes::Notes;
@@ -15,6 +16,7 @@ use crate::store::Store;
 pub(crate) fn run(action: &CacheAction, world: &World) -> Result<()> {
     let root = world.cache()?;
     match action {
+        CacheAction::Warm(arguments) => warm::run(arguments, world),
         CacheAction::Dir => report::answer(&format!("{}\n", root.display())),
         CacheAction::Ls => list(&root),
         CacheAction::Verify => verify(&root),

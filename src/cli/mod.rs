@@ -3,13 +3,19 @@
 //! Nothing is decided here that a stage could decide; each command is a file of its own.
 
 mod args;
+mod bars;
 mod build;
 mod cache;
 mod config;
+mod login;
+mod push;
 mod registries;
+mod registry_arguments;
 mod report;
 mod request;
 mod signals;
+mod terminal;
+mod warm;
 mod world;
 
 use std::ffi::OsString;
@@ -51,10 +57,13 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn command(command: Command, world: &World) -> Result<()> {
     match command {
         Command::Build(arguments) => build::run(&arguments, world),
+        Command::Push(arguments) => push::run(&arguments, world),
         Command::Cache { action } => cache::run(&action, world),
         Command::Config {
             action: args::ConfigAction::Show(arguments),
         } => config::show(&arguments, world),
+        Command::Login(arguments) => login::login(&arguments, world),
+        Command::Logout(arguments) => login::logout(&arguments, world),
         Command::Completions { shell } => completions(shell),
         Command::Version => report::answer(&format!("rbuild {}\n", env!("CARGO_PKG_VERSION"))),
     }

@@ -13,16 +13,24 @@ use crate::store;
 
 /// Notes that are printed as they are said.
 pub(crate) fn notes(quiet: bool) -> Notes {
-    let colour = io::stderr().is_terminal();
+    match quiet {
+        true => notes_by(|_| ()),
+        false => notes_by(tell),
+    }
+}
+
+/// Notes that are told as they are said, each as a line.
+pub(crate) fn notes_by(tell: impl Fn(&str) + Send + Sync + 'static) -> Notes {
+    let colour = is_watched();
     Notes::to(move |sentence| {
-        if !quiet {
-            tell(&format!(
-                "{} {}",
-                paint("note:", "36", colour),
-                escaped(sentence)
-            ));
-        }
+        let label = paint("note:", "36", colour);
+        tell(&format!("{label} {}", escaped(sentence)));
     })
+}
+
+/// Whether a person may be looking at standard error.
+pub(crate) fn is_watched() -> bool {
+    io::stderr().is_terminal()
 }
 
 /// One line on standard error; that nobody listens there is no reason to fail.

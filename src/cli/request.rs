@@ -64,7 +64,11 @@ pub(crate) fn read(arguments: &BuildArguments, world: &World) -> Result<Request>
 
 /// `--quiet` is short for `--progress quiet`.
 pub(crate) fn progress(arguments: &BuildArguments) -> Progress {
-    match (arguments.quiet, arguments.progress) {
+    shown(arguments.quiet, arguments.progress)
+}
+
+pub(crate) fn shown(quiet: bool, progress: ProgressArgument) -> Progress {
+    match (quiet, progress) {
         (true, _) | (false, ProgressArgument::Quiet) => Progress::Quiet,
         (false, ProgressArgument::Plain) => Progress::Plain,
         (false, ProgressArgument::Auto) => Progress::Auto,
@@ -115,7 +119,7 @@ fn selected(selection: &SelectionArguments) -> Selection {
     }
 }
 
-fn platforms(typed: &[String], world: &World) -> Result<Vec<Platform>> {
+pub(crate) fn platforms(typed: &[String], world: &World) -> Result<Vec<Platform>> {
     let (place, list) = match world.text(PLATFORM_VARIABLES)? {
         _ if !typed.is_empty() => ("--platform", typed.to_vec()),
         Some((name, list)) => (
@@ -189,6 +193,7 @@ fn naming(arguments: &BuildArguments, world: &World) -> Result<Naming> {
         repository,
         style,
         tags: image.tags.clone(),
+        tag_only: image.tag_only,
     })
 }
 
@@ -306,10 +311,10 @@ mod tests {
         )
         .expect("valid");
         assert_eq!(asked.cargo.selection.features.names, ["a", "b", "c", "d"]);
-        assert_eq!(
-            asked.targets,
-            [Target::Archive(PathBuf::from("/here/x.tar"))]
-        );
+        let [Target::Archive(file)] = asked.targets.as_slice() else {
+            panic!("an archive, not {:?}", asked.targets)
+        };
+        assert_eq!(file, Path::new("/here/x.tar"));
     }
 
     #[test]

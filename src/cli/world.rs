@@ -23,6 +23,8 @@ pub(crate) struct World {
     pub(crate) directory: PathBuf,
     pub(crate) now: SystemTime,
     pub(crate) started: Instant,
+    /// The user's; `None` where there is none.
+    pub(crate) home: Option<PathBuf>,
     /// Where temporary files go when the cache cannot be written.
     pub(crate) temporary: PathBuf,
 }
@@ -34,6 +36,7 @@ impl World {
             directory: std::env::current_dir().context("cannot tell the working directory")?,
             now: SystemTime::now(),
             started: Instant::now(),
+            home: directories::BaseDirs::new().map(|found| found.home_dir().to_owned()),
             temporary: std::env::temp_dir(),
         })
     }
@@ -133,6 +136,7 @@ impl World {
             directory: PathBuf::from("/here"),
             now: SystemTime::UNIX_EPOCH,
             started: Instant::now(),
+            home: None,
             temporary: PathBuf::from("/tmp"),
         }
     }

@@ -12,6 +12,7 @@ use super::Build;
 use super::Config;
 use super::ImageSettings;
 use super::Libc;
+use super::RegistrySettings;
 use super::node::Node;
 use super::rules;
 
@@ -28,11 +29,30 @@ pub(super) fn config(file: &Path, node: Node) -> Config {
         }),
         default_env: variables(&node, "defaultEnv"),
         default_flags: texts(&node, "defaultFlags"),
+        registries: entries(&node, "registries")
+            .map(|(name, entry)| (name.clone(), registry(entry, directory)))
+            .collect(),
+        mirrors: mirrors(&node),
         builds: (node.items("builds").iter())
             .map(|entry| build(entry, directory))
             .collect(),
         written: node,
     }
+}
+
+fn registry(node: &Node, directory: &Path) -> RegistrySettings {
+    let file = |key| node.text(key).map(|path| below(directory, path));
+    RegistrySettings {
+        insecure: node.is("insecure"),
+        ca: file("ca"),
+        certificate: file("certificate"),
+        key: file("key"),
+    }
+}
+
+fn mirrors(node: &Node) -> BTreeMap<String, Vec<String>> {
+    let urls = |(name, list): &(String, Node)| (name.clone(), list.texts());
+    entries(node, "mirrors").map(urls).collect()
 }
 
 fn build(node: &Node, directory: &Path) -> Build {
@@ -100,8 +120,7 @@ fn text(node: &Node, key: &str) -> Option<String> {
 }
 
 fn texts(node: &Node, key: &str) -> Vec<String> {
-    let items = node.items(key).iter();
-    items.filter_map(Node::as_text).map(str::to_owned).collect()
+    node.get(key).map(Node::texts).unwrap_or_default()
 }
 
 fn variables(node: &Node, key: &str) -> Vec<(String, String)> {
@@ -112,10 +131,13 @@ fn variables(node: &Node, key: &str) -> Vec<(String, String)> {
         .collect()
 }
 
+fn entries<'a>(node: &'a Node, key: &str) -> impl Iterator<Item = &'a (String, Node)> {
+    let entries = node.get(key).map(Node::entries);
+    entries.unwrap_or_default().iter()
+}
+
 fn strings(node: &Node, key: &str) -> BTreeMap<String, String> {
-    let entries = node.get(key).map(Node::entries).unwrap_or_default();
-    entries
-        .iter()
+    entries(node, key)
         .filter_map(|(name, value)| Some((name.clone(), value.as_text()?.to_owned())))
         .collect()
 }

@@ -59,7 +59,7 @@ fn check_key(shape: Shape, name: &str) -> Result<(), Objection> {
         return Err(Objection::new("merge keys have no meaning here").hint("write the entries out"));
     }
     match shape {
-        Shape::Map(names, _) => {
+        Shape::Map(names, _) | Shape::Lists(names, _) | Shape::NamedObjects(names, _) => {
             (names.check)(name).map_err(|objection| objection.expected(names.what, name))
         }
         Shape::Object(keys) if keys.iter().all(|key| key.name != name) => Err(unknown(keys, name)),

@@ -21,16 +21,22 @@ pub(super) struct Key {
 #[derive(Clone, Copy)]
 pub(super) enum Shape {
     Text(&'static Rule),
+    /// `true` or `false`.
+    Truth,
     Texts(&'static Rule),
     /// A list that says nothing when empty, and is refused then.
     SomeTexts(&'static Rule),
     /// Free names to texts.
     Map(&'static Rule, &'static Rule),
+    /// Free names to lists that say something.
+    Lists(&'static Rule, &'static Rule),
     Object(&'static [Key]),
     Objects(&'static [Key]),
+    /// Free names to objects.
+    NamedObjects(&'static Rule, &'static [Key]),
 }
 
-use Shape::{Map, Object, Objects, SomeTexts, Text, Texts};
+use Shape::{Lists, Map, NamedObjects, Object, Objects, SomeTexts, Text, Texts, Truth};
 
 const fn key(name: &'static str, shape: Shape, about: &'static str) -> Key {
     Key {
@@ -59,7 +65,7 @@ impl Key {
 }
 
 /// The top level of the file.
-pub(super) static ROOT: [Key; 6] = [
+pub(super) static ROOT: [Key; 8] = [
     key(
         "defaultBaseImage",
         Text(&rules::BASE),
@@ -90,11 +96,48 @@ pub(super) static ROOT: [Key; 6] = [
     )
     .or("[]"),
     key(
+        "registries",
+        NamedObjects(&rules::REGISTRY, &REGISTRY),
+        "how single registries are reached, by `host[:port]`",
+    )
+    .or("{}"),
+    key(
+        "mirrors",
+        Lists(&rules::MIRRORED, &rules::MIRROR),
+        "where bases are pulled from first, by registry or `*` for any of them, in the order of the list",
+    )
+    .or("{}"),
+    key(
         "builds",
         Objects(&BUILD),
         "settings for single packages and binaries",
     )
     .or("[]"),
+];
+
+/// One entry of `registries`.
+pub(super) static REGISTRY: [Key; 4] = [
+    key(
+        "insecure",
+        Truth,
+        "whether certificates are not checked, and http is tried where https is not spoken",
+    )
+    .or("false"),
+    key(
+        "ca",
+        Text(&rules::LOCAL_FILE),
+        "a PEM file of certificates to trust beside the system's, relative to this file",
+    ),
+    key(
+        "certificate",
+        Text(&rules::LOCAL_FILE),
+        "a PEM file with the certificate that we show, relative to this file",
+    ),
+    key(
+        "key",
+        Text(&rules::LOCAL_FILE),
+        "a PEM file with the key of `certificate`, relative to this file",
+    ),
 ];
 
 /// One entry of `builds`.
@@ -229,8 +272,9 @@ pub(super) static ASSET: [Key; 4] = [
 
 /// Where a key that is unknown at one place would be known, for hints.
 pub(super) fn home(name: &str) -> Option<&'static str> {
-    let objects: [(&[Key], &str); 4] = [
+    let objects: [(&[Key], &str); 5] = [
         (&ROOT, "at the top level"),
+        (&REGISTRY, "in an entry of `registries`"),
         (&BUILD, "in an entry of `builds`"),
         (&IMAGE, "in `image` of a build"),
         (&ASSET, "in an entry of `assets` of a build"),

@@ -43,9 +43,22 @@ pub(crate) struct Config {
     pub(crate) default_platforms: Option<Vec<Platform>>,
     pub(crate) default_env: Vec<(String, String)>,
     pub(crate) default_flags: Vec<String>,
+    /// By `host[:port]`, as `reference::registry` spells it.
+    pub(crate) registries: BTreeMap<String, RegistrySettings>,
+    /// URLs by registry or `*`, in the order in which they are asked.
+    pub(crate) mirrors: BTreeMap<String, Vec<String>>,
     pub(crate) builds: Vec<Build>,
     /// The file's own words, for [`Config::settings`].
     pub(crate) written: node::Node,
+}
+
+/// One entry of `registries`; paths are absolute and need not exist.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct RegistrySettings {
+    pub(crate) insecure: bool,
+    pub(crate) ca: Option<PathBuf>,
+    pub(crate) certificate: Option<PathBuf>,
+    pub(crate) key: Option<PathBuf>,
 }
 
 /// One entry of `builds`.

@@ -4,6 +4,7 @@
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Node {
     Text(String),
+    Truth(bool),
     List(Vec<Node>),
     /// In the order of the file, without duplicates.
     Object(Vec<(String, Node)>),
@@ -29,12 +30,26 @@ impl Node {
         self.get(key).and_then(Node::as_text)
     }
 
+    /// The truth behind `key`; false when there is none.
+    pub(super) fn is(&self, key: &str) -> bool {
+        self.get(key) == Some(&Node::Truth(true))
+    }
+
     /// The list behind `key`; empty when there is none.
     pub(super) fn items(&self, key: &str) -> &[Node] {
         match self.get(key) {
             Some(Node::List(items)) => items,
             _ => &[],
         }
+    }
+
+    /// The texts of a list.
+    pub(super) fn texts(&self) -> Vec<String> {
+        let Node::List(items) = self else {
+            return Vec::new();
+        };
+        let texts = items.iter().filter_map(Node::as_text);
+        texts.map(str::to_owned).collect()
     }
 
     pub(super) fn entries(&self) -> &[(String, Node)] {

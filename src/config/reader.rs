@@ -50,6 +50,8 @@ impl<'a> Place<'a> {
     fn behind(&self, name: &str) -> Place<'a> {
         let shape = match self.shape {
             Shape::Map(_, values) => Some(Shape::Text(values)),
+            Shape::Lists(_, values) => Some(Shape::SomeTexts(values)),
+            Shape::NamedObjects(_, keys) => Some(Shape::Object(keys)),
             Shape::Object(keys) => (keys.iter())
                 .find(|key| key.name == name)
                 .map(|key| key.shape),
@@ -121,14 +123,24 @@ impl<'a> Place<'a> {
 }
 
 impl Shape {
+    fn is_map(self) -> bool {
+        use Shape::{Lists, Map, NamedObjects, Object};
+        matches!(self, Map(..) | Lists(..) | Object(_) | NamedObjects(..))
+    }
+
     /// Completes "expected …".
     fn wants(self) -> String {
         match self {
             Shape::Text(rule) => rule.what.to_owned(),
+            Shape::Truth => "`true` or `false`".to_owned(),
             Shape::Texts(rule) | Shape::SomeTexts(rule) => {
                 format!("a list, each entry {}", rule.what)
             }
             Shape::Map(_, values) => format!("names, each with {}", values.what),
+            Shape::Lists(_, values) => {
+                format!("names, each with a list, each entry {}", values.what)
+            }
+            Shape::NamedObjects(..) => "names, each with keys and values".to_owned(),
             Shape::Object(_) => "keys with values".to_owned(),
             Shape::Objects(_) => "a list of entries with keys".to_owned(),
         }
@@ -178,7 +190,10 @@ impl<'de> Visitor<'de> for Place<'_> {
     }
 
     fn visit_bool<E: Error>(self, truth: bool) -> Result<Node, E> {
-        Err(self.unquoted(&format!("the truth value `{truth}`")))
+        match self.shape {
+            Shape::Truth => Ok(Node::Truth(truth)),
+            _ => Err(self.unquoted(&format!("the truth value `{truth}`"))),
+        }
     }
 
     fn visit_unit<E: Error>(self) -> Result<Node, E> {
@@ -216,7 +231,7 @@ impl<'de> Visitor<'de> for Place<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Node, A::Error> {
-        if !matches!(self.shape, Shape::Map(..) | Shape::Object(_)) {
+        if !self.shape.is_map() {
             return Err(self.refuse(self.wrong("keys with values")));
         }
         self.spend(1)?;

@@ -3,6 +3,7 @@
 //! A rule knows neither file nor key, and never looks at the disk: whether a directory is there is asked when it is used.
 
 use crate::platform::Platform;
+use crate::reference;
 use crate::reference::Reference;
 
 use super::base;
@@ -40,6 +41,19 @@ const fn number_or(what: &'static str, check: fn(&str) -> Checked) -> Rule {
     }
 }
 
+pub(super) static REGISTRY: Rule = rule(
+    "a registry, `host` or `host:port` in lower case",
+    check_registry,
+);
+pub(super) static MIRRORED: Rule = rule(
+    "a registry, `host` or `host:port` in lower case, or `*`",
+    |text| match text {
+        "*" => Ok(()),
+        text => check_registry(text),
+    },
+);
+pub(super) static MIRROR: Rule = rule("a URL such as `https://mirror.example/hub`", check_mirror);
+pub(super) static LOCAL_FILE: Rule = rule("the path of a file", check_local_file);
 pub(super) static ID: Rule = Rule {
     unique: true,
     ..rule("an id without spaces or a leading `-`", check_name)
@@ -137,6 +151,31 @@ fn check_name(text: &str) -> Checked {
     require(!text.is_empty() && !odd && !text.starts_with('-'))
 }
 
+/// One spelling for each, so that no registry can be set twice.
+fn check_registry(text: &str) -> Checked {
+    let looks_like_a_host = text.contains(['.', ':']) || text == "localhost";
+    match reference::registry(text).filter(|_| looks_like_a_host) {
+        None => Err(Objection::default()),
+        Some(one) if one == text => Ok(()),
+        Some(one) => Err(Objection::default().hint(format!("write it as `{one}`"))),
+    }
+}
+
+/// Nothing of a URL that holds a password is repeated.
+fn check_mirror(text: &str) -> Checked {
+    if text.contains('@') {
+        return Err(Objection::new("a mirror's URL holds a user or password")
+            .hint("credentials belong into docker's configuration: `rbuild login HOST`"));
+    }
+    let rest = ["https://", "http://"]
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme));
+    let (host, path) = rest.map_or(("", ""), |rest| rest.split_once('/').unwrap_or((rest, "")));
+    let path = path.trim_end_matches('/');
+    let sound = path.is_empty() || path.split('/').all(reference::is_path_part);
+    require(reference::registry(host).is_some() && sound)
+}
+
 fn check_feature(text: &str) -> Checked {
     check_name(text)?;
     match text.contains(',') {
@@ -150,6 +189,11 @@ fn check_directory(text: &str) -> Checked {
     if text.is_empty() {
         return Err(Objection::new("a path is empty").hint("`.` is the directory of this file"));
     }
+    no_control(text, "a path")
+}
+
+fn check_local_file(text: &str) -> Checked {
+    require(!text.is_empty())?;
     no_control(text, "a path")
 }
 

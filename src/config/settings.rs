@@ -87,6 +87,7 @@ fn is_plain(text: &str) -> bool {
 fn json(node: &Node) -> Value {
     match node {
         Node::Text(text) => Value::from(text.as_str()),
+        Node::Truth(truth) => Value::from(*truth),
         Node::List(items) => items.iter().map(json).collect(),
         Node::Object(entries) => (entries.iter())
             .map(|(name, value)| (name.clone(), json(value)))

@@ -4,18 +4,14 @@ use serde_json::json;
 
 use super::*;
 use crate::base::name::Name;
-use crate::base::{self, Base, Shelf};
+use crate::base::{self, Base};
 use crate::layer::{self, Entry};
 use crate::testing::{self, BaseSpec, TestStore, platform};
 
 fn resolve(test: &TestStore, name: &str, platforms: &[&str]) -> Base {
     let name = Name::parse(name, test.directory.path()).expect("a name");
     let platforms: Vec<Platform> = platforms.iter().map(|name| platform(name)).collect();
-    let shelf = Shelf {
-        cache: &test.store,
-        notes: &test.notes,
-        now: std::time::SystemTime::UNIX_EPOCH,
-    };
+    let shelf = testing::shelf(test);
     base::resolve(&name, &platforms, shelf).expect("resolved")
 }
 

@@ -4,7 +4,9 @@
 //! It reads no file, asks no clock and starts nothing: what must be looked at is [`Known`].
 
 pub(crate) mod asked;
+mod base_layers;
 mod naming;
+mod push;
 pub(crate) mod request;
 mod settings;
 mod show;
@@ -20,15 +22,18 @@ use crate::base::Base;
 use crate::base::name::Name;
 use crate::compile::Job;
 use crate::config::Asset;
-use crate::digest::{Descriptor, Digest};
-use crate::fault::{Fault, Kind};
+use crate::digest::Descriptor;
+use crate::fault::Fault;
 use crate::image::Settings;
 use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::plan::wanted::Wanted;
 use crate::platform::Platform;
 use crate::publish::Target;
+use crate::registry::Registry;
 
+pub(crate) use base_layers::Fetch;
+pub(crate) use naming::NOWHERE;
 pub(crate) use settings::KODATA;
 
 /// What will be done.
@@ -36,9 +41,21 @@ pub(crate) use settings::KODATA;
 pub(crate) struct Plan {
     pub(crate) jobs: Vec<Job>,
     pub(crate) images: Vec<ImagePlan>,
+    /// Layers of bases that the targets need and that are not here.
+    pub(crate) fetches: Vec<Fetch>,
     pub(crate) targets: Vec<Target>,
     pub(crate) references_file: Option<PathBuf>,
     pub(crate) metadata_file: Option<PathBuf>,
+}
+
+impl Plan {
+    /// The way to registries, if the images go there.
+    pub(crate) fn registry(&self) -> Option<&Registry> {
+        self.targets.iter().find_map(|target| match target {
+            Target::Registry(registry) => Some(registry),
+            _ => None,
+        })
+    }
 }
 
 /// One image, on one or several platforms.
@@ -50,6 +67,8 @@ pub(crate) struct ImagePlan {
     /// `registry/repository`.
     pub(crate) name: String,
     pub(crate) tags: Vec<String>,
+    /// Its reference is `name:tag`, without a digest.
+    pub(crate) tag_only: bool,
     pub(crate) base: Base,
     pub(crate) settings: Settings,
     /// Where the configuration lies: links in assets may not leave it.
@@ -66,41 +85,39 @@ pub(crate) struct ImagePlan {
 pub(crate) struct Known {
     pub(crate) jobs: Vec<Job>,
     pub(crate) bases: BTreeMap<BaseKey, Base>,
-    /// Layers of these bases whose bytes are not on this machine; looked for only if an output needs them.
+    /// Layers of these bases whose bytes are not on this machine; looked for only if an output on disk needs them.
     pub(crate) absent: BTreeMap<BaseKey, Vec<Descriptor>>,
     /// The `kodata/` directories that exist.
     pub(crate) kodata: BTreeSet<PathBuf>,
+    /// The way to registries; absent when offline.
+    pub(crate) registry: Option<Registry>,
 }
 
 /// A base for a list of platforms.
 pub(crate) type BaseKey = (Name, Vec<Platform>);
 
-/// What a build that would push is told until there is a way to push.
-pub(crate) fn refuse_push(request: &Request) -> Result<()> {
-    if !request.push {
-        return Ok(());
-    }
-    Err(
-        Fault::refused("cannot push: publishing to registries comes with the next version")
-            .hint("add `--push=false`; with `--oci-archive FILE` or `--oci-layout-path DIR` the image is written there")
-            .into(),
-    )
+/// Refuses what no workspace and no base could change: names, tags, a push that cannot be.
+pub(crate) fn look(request: &Request) -> Result<()> {
+    naming::look(&request.naming)?;
+    push::look(request)
 }
 
 /// Decides what to do, or refuses.
 pub(crate) fn plan(asked: Asked<'_>, wanted: &[Wanted<'_>], known: Known) -> Result<Plan> {
     let request = asked.request;
-    refuse_push(request)?;
+    look(request)?;
+    let targets = push::targets(request, known.registry.as_ref())?;
     let images = wanted.iter().map(|one| image(one, asked, &known));
     let images: Vec<ImagePlan> = images.collect::<Result<_>>()?;
     refuse_equal_names(&images)?;
-    refuse_wide_tarball(&request.targets, &images)?;
-    refuse_absent_layers(&request.targets, &known)?;
+    refuse_wide_tarball(&targets, &images)?;
+    let fetches = base_layers::fetches(&request.targets, &known)?;
     refuse_dynamic_on_static(&known.jobs, &images)?;
     Ok(Plan {
         jobs: known.jobs,
         images,
-        targets: request.targets.clone(),
+        fetches,
+        targets,
         references_file: request.references_file.clone(),
         metadata_file: request.metadata_file.clone(),
     })
@@ -122,6 +139,7 @@ fn image(wanted: &Wanted<'_>, asked: Asked<'_>, known: &Known) -> Result<ImagePl
             &candidate.within(),
         )?,
         tags: naming::tags(naming)?,
+        tag_only: naming.tag_only,
         base: base.clone(),
         settings: settings::settings(wanted, asked.request, kodata.is_some()),
         asset_root: asked.directory().to_owned(),
@@ -173,18 +191,6 @@ fn refuse_wide_tarball(targets: &[Target], images: &[ImagePlan]) -> Result<()> {
         .into())
 }
 
-/// Outputs on disk need the bytes of the bases' layers; what is not here is named before anything is compiled.
-fn refuse_absent_layers(targets: &[Target], known: &Known) -> Result<()> {
-    let absent = known.absent.iter().filter(|(_, layers)| !layers.is_empty());
-    let absent: Vec<(&Base, &Vec<Descriptor>)> = absent
-        .map(|(key, layers)| (&known.bases[key], layers))
-        .collect();
-    if targets.is_empty() || absent.is_empty() {
-        return Ok(());
-    }
-    Err(absent_layers(&absent).into())
-}
-
 /// A program that needs a dynamic loader cannot start on a base that has none.
 fn refuse_dynamic_on_static(jobs: &[Job], images: &[ImagePlan]) -> Result<()> {
     let dynamic = |job: &&Job| {
@@ -213,31 +219,6 @@ fn refuse_dynamic_on_static(jobs: &[Job], images: &[ImagePlan]) -> Result<()> {
         }
     }
     Ok(())
-}
-
-fn absent_layers(absent: &[(&Base, &Vec<Descriptor>)]) -> Fault {
-    let layers = absent.iter().flat_map(|(_, layers)| layers.iter());
-    let layers: BTreeMap<Digest, &Descriptor> = layers.map(|layer| (layer.digest, layer)).collect();
-    let total: u64 = layers.values().map(|layer| layer.size).sum();
-    let names: BTreeSet<String> = absent
-        .iter()
-        .map(|(base, _)| format!("`{}`", base.name))
-        .collect();
-    let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    let message = format!("the output needs layers of the base image {names} that are not here");
-    let mut fault = Fault::new(Kind::Offline, message);
-    for layer in layers.values() {
-        fault = fault.because(format!("missing {} ({} bytes)", layer.digest, layer.size));
-    }
-    fault = fault.because(format!("{} in all, {total} bytes", layers.len()));
-    let places = absent.iter().filter_map(|(base, _)| base.place());
-    let places: BTreeSet<String> = places.map(|place| place.display().to_string()).collect();
-    for place in places {
-        fault = fault.because(format!("looked in {place}"));
-    }
-    let ways = absent.iter().filter_map(|(base, _)| base.way_to_layers());
-    let fault = ways.fold(fault, Fault::hint);
-    fault.hint("or drop the output and keep `--push=false` alone, which needs no layers")
 }
 
 #[cfg(test)]

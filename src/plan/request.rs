@@ -71,6 +71,8 @@ pub(crate) struct Naming {
     pub(crate) repository: Option<String>,
     pub(crate) style: Style,
     pub(crate) tags: Vec<String>,
+    /// References are `NAME:TAG`, without a digest.
+    pub(crate) tag_only: bool,
 }
 
 /// What follows the repository in a name.

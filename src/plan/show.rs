@@ -3,7 +3,7 @@
 use std::fmt;
 
 use crate::compile;
-use crate::plan::{ImagePlan, Plan};
+use crate::plan::{Fetch, ImagePlan, Plan};
 use crate::publish::Target;
 
 impl fmt::Display for Plan {
@@ -14,9 +14,12 @@ impl fmt::Display for Plan {
         self.images
             .iter()
             .try_for_each(|image| show_image(image, out))?;
+        self.fetches
+            .iter()
+            .try_for_each(|fetch| show_fetch(fetch, out))?;
         self.targets
             .iter()
-            .try_for_each(|target| writeln!(out, "write {}", shown(target)))?;
+            .try_for_each(|target| show_target(target, &self.images, out))?;
         let files = self.references_file.iter().chain(&self.metadata_file);
         files
             .into_iter()
@@ -53,10 +56,25 @@ fn show_image(image: &ImagePlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         .try_for_each(|kodata| writeln!(out, "  kodata {}", kodata.display()))
 }
 
-fn shown(target: &Target) -> String {
+fn show_fetch(fetch: &Fetch, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let (count, size) = (fetch.layers.len(), fetch.size());
+    writeln!(
+        out,
+        "fetch {count} layers, {size} bytes, from {}",
+        fetch.from.name()
+    )
+}
+
+fn show_target(target: &Target, images: &[ImagePlan], out: &mut fmt::Formatter<'_>) -> fmt::Result {
     match target {
-        Target::Layout(directory) => format!("layout {}", directory.display()),
-        Target::Archive(file) => format!("archive {}", file.display()),
-        Target::Tarball(file) => format!("tarball {}", file.display()),
+        Target::Layout(directory) => writeln!(out, "write layout {}", directory.display()),
+        Target::Archive(file) => writeln!(out, "write archive {}", file.display()),
+        Target::Tarball(file) => writeln!(out, "write tarball {}", file.display()),
+        Target::Registry(_) => images.iter().try_for_each(|image| show_push(image, out)),
     }
+}
+
+fn show_push(image: &ImagePlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+    let mut tags = image.tags.iter();
+    tags.try_for_each(|tag| writeln!(out, "push {}:{tag}", image.name))
 }

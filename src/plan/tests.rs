@@ -3,12 +3,16 @@
 use std::path::Path;
 
 use super::*;
-use crate::base::{self, Shelf};
+use crate::base::{self, BaseImage, Source};
 use crate::config::{Build, Config, ImageSettings};
+use crate::fault::Kind;
+use crate::network::Network;
 use crate::plan::asked::Candidate;
 use crate::plan::request::{Naming, Style};
 use crate::plan::wanted::wanted;
 use crate::platform::Platform;
+use crate::progress::Transfers;
+use crate::registry::{self, Listeners};
 use crate::testing::{self, TestStore, platform};
 use crate::workspace::{Bin, Package, Workspace};
 
@@ -79,16 +83,15 @@ fn planned(
         )
     };
     let all: Vec<Wanted<'_>> = chosen.iter().map(join).collect::<Result<_>>()?;
-    let shelf = Shelf {
-        cache: &test.store,
-        notes: &test.notes,
-        now: std::time::SystemTime::UNIX_EPOCH,
-    };
+    let shelf = testing::shelf(test);
     let mut bases = BTreeMap::new();
     let mut absent = BTreeMap::new();
     for one in &all {
         let key = (one.base.clone(), one.platforms.clone());
-        let base = base::resolve(&one.base, &one.platforms, shelf)?;
+        let mut base = base::resolve(&one.base, &one.platforms, shelf)?;
+        if request.network.is_some() {
+            base.images.iter_mut().for_each(with_a_registry);
+        }
         let layers = base
             .images
             .iter()
@@ -105,8 +108,16 @@ fn planned(
             bases,
             absent,
             kodata,
+            registry: registry(request),
         },
     )
+}
+
+/// As if the image had been resolved with a network.
+fn with_a_registry(image: &mut BaseImage) {
+    if let Some(store) = image.source.store().cloned() {
+        image.source = Source::Registry(store);
+    }
 }
 
 fn refused(result: Result<Plan>) -> (Kind, String) {
@@ -375,20 +386,122 @@ fn platforms_come_from_the_request_else_the_configuration_each_once() {
     );
 }
 
-#[test]
-fn a_push_is_refused_until_there_are_registries() {
-    let test = testing::store();
-    let (kind, text) = refused(planned(
-        &test,
-        &Request {
-            push: true,
-            ..request()
+/// The way to registries that a request has.
+fn registry(request: &Request) -> Option<Registry> {
+    let listeners = Listeners {
+        notes: crate::notes::Notes::recorded(),
+        transfers: Transfers::unwatched(),
+    };
+    Some(Registry::connect(
+        request.network?,
+        registry::Settings::default(),
+        listeners,
+    ))
+}
+
+/// A request that pushes to `repository`.
+fn push_to(repository: Option<&str>) -> Request {
+    Request {
+        push: true,
+        network: Network::unless(false),
+        naming: Naming {
+            repository: repository.map(str::to_owned),
+            ..Naming::default()
         },
-        &Config::default(),
-        &[(0, "web")],
+        ..request()
+    }
+}
+
+#[test]
+fn a_push_is_the_last_target_and_each_name_is_shown() {
+    let test = testing::store();
+    let mut request = push_to(Some("r.example/team"));
+    request.naming.tags = vec!["v1".into(), "v2".into()];
+    request.targets = vec![Target::Archive("/a.tar".into())];
+    let plan = planned(&test, &request, &Config::default(), &[(0, "web")]).expect("a plan");
+    assert!(matches!(
+        plan.targets.as_slice(),
+        [Target::Archive(_), Target::Registry(_)]
     ));
+    let shown = plan.to_string();
+    let end = "write archive /a.tar\npush r.example/team/web:v1\npush r.example/team/web:v2\n";
+    assert!(shown.ends_with(end), "{shown}");
+}
+
+#[test]
+fn a_push_without_a_repository_is_refused_with_the_ways_out() {
+    for nowhere in [None, Some(""), Some("rbuild.local"), Some("rbuild.local/x")] {
+        let error = look(&push_to(nowhere)).expect_err("refused");
+        let fault = error.downcast::<Fault>().expect("a fault");
+        assert_eq!(fault.kind, Kind::Refused);
+        assert_eq!(fault.to_string(), "no repository to push to");
+        let hints = fault.hints().join(" ");
+        for way in ["RBUILD_REPO=", "--repo ", "--push=false"] {
+            assert!(hints.contains(way), "{hints}");
+        }
+    }
+    look(&push_to(Some("r.example"))).expect("a registry is enough");
+}
+
+#[test]
+fn an_offline_push_is_refused_and_cannot_be_written_down() {
+    let test = testing::store();
+    let offline = Request {
+        network: None,
+        ..push_to(Some("r.example/team"))
+    };
+    let (kind, text) = refused(look(&offline).map(|()| unreachable!("refused")));
     assert_eq!(kind, Kind::Refused);
-    assert!(text.contains("--push=false"), "{text}");
+    assert!(
+        text.contains("the run is offline") && text.contains("--push=false"),
+        "{text}"
+    );
+    let (kind, again) = refused(planned(&test, &offline, &Config::default(), &[(0, "web")]));
+    assert_eq!((kind, again), (Kind::Refused, text));
+    let kept = Request {
+        push: false,
+        ..offline
+    };
+    let plan = planned(&test, &kept, &Config::default(), &[(0, "web")]).expect("a plan");
+    assert!(plan.targets.is_empty() && plan.registry().is_none());
+}
+
+#[test]
+fn a_push_is_not_refused_for_layers_that_are_not_here() {
+    let test = testing::store();
+    let digest = testing::two_platforms(&test.store, false).digest;
+    let name = Name::parse(&format!("r.example/base@{digest}"), Path::new("/")).expect("a name");
+    let request = Request {
+        base: Some(name),
+        ..push_to(Some("r.example/team"))
+    };
+    let plan = planned(&test, &request, &Config::default(), &[(0, "web")]).expect("a plan");
+    assert!(plan.registry().is_some());
+}
+
+#[test]
+fn names_are_the_same_whether_they_are_pushed_or_not() {
+    let test = testing::store();
+    let mut request = push_to(Some("R.example/team"));
+    request.naming.style = Style::Path;
+    let config = Config {
+        builds: vec![Build {
+            image: ImageSettings {
+                name: Some("Web.App".into()),
+                ..ImageSettings::default()
+            },
+            ..build("/w", None, Some("web"))
+        }],
+        ..Config::default()
+    };
+    let name = |request: &Request| {
+        let plan = planned(&test, request, &config, &[(0, "web")]).expect("a plan");
+        plan.images[0].name.clone()
+    };
+    let pushed = name(&request);
+    request.push = false;
+    assert_eq!(pushed, "r.example/team/web/web.app");
+    assert_eq!(name(&request), pushed);
 }
 
 #[test]
@@ -439,12 +552,55 @@ fn o07_layers_that_an_output_needs_and_that_are_not_here_are_each_named() {
 }
 
 #[test]
+fn layers_that_an_output_needs_are_fetched_where_they_can_be_had_each_once() {
+    let test = testing::store();
+    let index = testing::two_platforms(&test.store, false);
+    let named = |name: &str| Name::parse(name, test.directory.path()).expect("a name");
+    let online = Request {
+        base: Some(named(&format!("r.example/base@{}", index.digest))),
+        platforms: vec![platform("linux/amd64"), platform("linux/arm64")],
+        network: Network::unless(false),
+        targets: vec![Target::Archive("/a.tar".into())],
+        ..request()
+    };
+    let both = [(0, "web"), (0, "admin")];
+    let plan = planned(&test, &online, &Config::default(), &both).expect("a plan");
+    let [fetch] = plan.fetches.as_slice() else {
+        panic!("one repository: {:?}", plan.fetches)
+    };
+    assert_eq!(fetch.from.name(), "r.example/base");
+    let digests: BTreeSet<_> = fetch.layers.iter().map(|layer| layer.digest).collect();
+    assert_eq!(
+        digests.len(),
+        fetch.layers.len(),
+        "both platforms share them"
+    );
+    let line = format!(
+        "fetch 2 layers, {} bytes, from r.example/base\n",
+        fetch.size()
+    );
+    assert!(plan.to_string().contains(&line), "{plan}");
+    let nothing_to_write = Request {
+        targets: Vec::new(),
+        ..online.clone()
+    };
+    let plan = planned(&test, &nothing_to_write, &Config::default(), &both).expect("a plan");
+    assert_eq!(plan.fetches, []);
+    let from_a_directory = Request {
+        base: Some(named(&format!("oci:img@{}", index.digest))),
+        ..online
+    };
+    let (kind, text) = refused(planned(&test, &from_a_directory, &Config::default(), &both));
+    assert_eq!(kind, Kind::Offline, "no registry stands behind it: {text}");
+}
+
+#[test]
 fn two_images_of_one_name_are_refused() {
     let test = testing::store();
     let naming = Naming {
         repository: Some("r.example/x".into()),
         style: Style::Bare,
-        tags: Vec::new(),
+        ..Naming::default()
     };
     let (kind, text) = refused(planned(
         &test,
@@ -469,6 +625,7 @@ fn the_path_style_shows_where_in_the_workspace_the_package_is() {
         repository: Some("r.example/x".into()),
         style: Style::Path,
         tags: vec!["v1".into()],
+        ..Naming::default()
     };
     let plan = planned(
         &test,

@@ -1,4 +1,4 @@
-//! From stores to where the user wants the image: a layout directory, an archive, a tarball, files that tell about it.
+//! From stores to where the user wants the image: a registry, a layout directory, an archive, a tarball, files that tell about it.
 //!
 //! Every file is written beside its target and renamed; a layout is a store and follows its rules. Nothing is compressed or
 //! re-serialised here: bytes are copied, and hashed while they are.
@@ -6,7 +6,10 @@
 mod archive;
 mod file;
 mod layout;
+mod origins;
 mod receipt;
+mod registry;
+mod stored;
 mod tarball;
 
 use std::path::{Path, PathBuf};
@@ -17,13 +20,18 @@ use crate::digest::Descriptor;
 use crate::fault::{Fault, Kind};
 use crate::image::Image;
 use crate::notes::Notes;
+use crate::reference::Reference;
+use crate::registry::Registry;
 use crate::store::Blob;
 use crate::store::Store;
 
+pub(crate) use origins::remember_origins;
 pub(crate) use receipt::{Receipt, write_metadata, write_references};
+pub(crate) use registry::{Contents, Destination, parcel};
+pub(crate) use stored::contents;
 
 /// Where an image goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub(crate) enum Target {
     /// An OCI layout directory, added to.
     Layout(PathBuf),
@@ -31,6 +39,8 @@ pub(crate) enum Target {
     Archive(PathBuf),
     /// `docker load`'s format; one platform.
     Tarball(PathBuf),
+    /// The registry that each image's name begins with.
+    Registry(Registry),
 }
 
 /// A finished image: its names, its root and its platforms.
@@ -39,6 +49,10 @@ pub(crate) struct Finished {
     /// `registry/repository`.
     pub(crate) name: String,
     pub(crate) tags: Vec<String>,
+    /// Its reference is `name:tag`, without a digest.
+    pub(crate) tag_only: bool,
+    /// Where the base's layers can be had, if it came from a registry.
+    pub(crate) base: Option<Reference>,
     /// The index, or the manifest of the only platform.
     pub(crate) root: Descriptor,
     pub(crate) images: Vec<Image>,
@@ -97,16 +111,25 @@ impl Shelves {
     }
 
     fn gone(&self, blob: &Descriptor) -> Fault {
-        let places: Vec<String> = self
-            .0
-            .iter()
-            .map(|store| store.root().display().to_string())
-            .collect();
         Fault::new(
             Kind::Offline,
             format!("the blob {} ({} bytes) is missing", blob.digest, blob.size),
         )
-        .because(format!("it was looked for in {}", places.join(", ")))
+        .because(format!("it was looked for in {}", self.places()))
+    }
+
+    /// Whether one of them has it, as far as its size tells.
+    pub(crate) fn hold(&self, blob: &Descriptor) -> bool {
+        self.0.iter().any(|store| store.holds(blob))
+    }
+
+    /// The directories, for an error.
+    fn places(&self) -> String {
+        let places = self
+            .0
+            .iter()
+            .map(|store| store.root().display().to_string());
+        places.collect::<Vec<_>>().join(", ")
     }
 }
 
@@ -115,6 +138,7 @@ pub(crate) fn look(target: &Target, notes: &Notes) -> Result<()> {
     match target {
         Target::Layout(directory) => layout::look(directory, notes),
         Target::Archive(file) | Target::Tarball(file) => file::look(file),
+        Target::Registry(_) => Ok(()),
     }
 }
 
@@ -123,8 +147,8 @@ pub(crate) fn look_at_file(path: &Path) -> Result<()> {
     file::look(path)
 }
 
-/// Writes all `images` to `target`.
-pub(crate) fn publish(
+/// Writes all `images` to `target`; a registry is told one image after the other, by [`parcel`].
+pub(crate) fn write(
     target: &Target,
     images: &[Finished],
     shelves: &Shelves,
@@ -134,8 +158,11 @@ pub(crate) fn publish(
         Target::Layout(directory) => layout::write(directory, images, shelves, notes),
         Target::Archive(file) => archive::write(file, images, shelves),
         Target::Tarball(file) => tarball::write(file, images, shelves),
+        Target::Registry(_) => Ok(()),
     }
 }
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_registry;

@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::Result;
 use serde_json::{Map, Value, json};
 
+use crate::digest::Digest;
 use crate::json;
 use crate::publish::Finished;
 use crate::publish::file;
@@ -13,18 +14,31 @@ use crate::publish::file;
 /// One image's line for standard output, and what `--metadata-file` tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Receipt {
-    /// `NAME@sha256:…`, or `NAME:TAG@sha256:…` when exactly one tag other than `latest` was asked for.
+    /// `NAME@sha256:…`, or `NAME:TAG@sha256:…` when exactly one tag other than `latest` was asked for; `NAME:TAG` with `--tag-only`.
     pub(crate) reference: String,
 }
 
 impl Receipt {
     pub(crate) fn of(image: &Finished) -> Receipt {
-        let tag = match image.tags.as_slice() {
+        Receipt::new(
+            (&image.name, &image.tags),
+            image.root.digest,
+            image.tag_only,
+        )
+    }
+
+    /// For an image of this name and these tags.
+    pub(crate) fn new((name, tags): (&str, &[String]), digest: Digest, tag_only: bool) -> Receipt {
+        let tag = match tags {
             [tag] if tag != "latest" => format!(":{tag}"),
             _ => String::new(),
         };
+        let digest = match tag_only {
+            true => String::new(),
+            false => format!("@{digest}"),
+        };
         Receipt {
-            reference: format!("{}{tag}@{}", image.name, image.root.digest),
+            reference: format!("{name}{tag}{digest}"),
         }
     }
 }

@@ -8,23 +8,19 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use super::*;
+use crate::base;
 use crate::base::name::Name;
-use crate::base::{self, Shelf};
 use crate::image::{self, IndexSettings, Settings, Told};
 use crate::layer::{self, Entry};
 use crate::platform::Platform;
 use crate::testing::{self, TestStore, platform};
 
 /// An image of two platforms on a base whose layers rest in the base's store.
-fn finished(test: &TestStore, platforms: &[&str], tags: &[&str]) -> (Finished, Shelves) {
+pub(super) fn finished(test: &TestStore, platforms: &[&str], tags: &[&str]) -> (Finished, Shelves) {
     let digest = testing::two_platforms(&test.store, true).digest;
     let platforms: Vec<Platform> = platforms.iter().map(|name| platform(name)).collect();
     let name = Name::parse(&format!("r.example/base@{digest}"), Path::new("/")).expect("a name");
-    let shelf = Shelf {
-        cache: &test.store,
-        notes: &test.notes,
-        now: std::time::SystemTime::UNIX_EPOCH,
-    };
+    let shelf = testing::shelf(test);
     let base = base::resolve(&name, &platforms, shelf).expect("resolved");
     let build = Store::cache(&test.directory.path().join("build"), &test.notes).expect("opens");
     build.prepare().expect("is writable");
@@ -48,6 +44,8 @@ fn finished(test: &TestStore, platforms: &[&str], tags: &[&str]) -> (Finished, S
     let finished = Finished {
         name: "rbuild.local/hello".into(),
         tags,
+        tag_only: false,
+        base: None,
         root,
         images,
     };
@@ -56,7 +54,7 @@ fn finished(test: &TestStore, platforms: &[&str], tags: &[&str]) -> (Finished, S
 
 /// Publishes one image and expects it to work.
 fn written(test: &TestStore, target: &Target, (image, shelves): (&Finished, &Shelves)) {
-    publish(target, std::slice::from_ref(image), shelves, &test.notes).expect("published");
+    write(target, std::slice::from_ref(image), shelves, &test.notes).expect("published");
 }
 
 /// The files of a tar archive by name.
@@ -114,7 +112,7 @@ fn a_directory_that_is_no_layout_is_refused_and_left_alone() {
     let path = test.directory.path().join("Mine With Spaces");
     fs::create_dir(&path).expect("made");
     fs::write(path.join("letter.txt"), "dear").expect("written");
-    let error = publish(
+    let error = write(
         &Target::Layout(path.clone()),
         &[image],
         &shelves,
@@ -224,7 +222,7 @@ fn c03_a_damaged_base_layer_leaves_no_file_behind() {
         // Each reader moves the damaged blob to the quarantine.
         let _ = fs::remove_file(&blob);
         fs::write(&blob, &bytes).expect("written");
-        let error = publish(&target, std::slice::from_ref(&image), &shelves, &test.notes)
+        let error = write(&target, std::slice::from_ref(&image), &shelves, &test.notes)
             .expect_err("damaged");
         let corrupt = format!("{error:#}");
         assert!(corrupt.contains("is not what its name says"), "{corrupt}");
@@ -254,7 +252,7 @@ fn a_blob_that_went_away_is_named_with_the_places_looked_in() {
             .join(layer.digest.hex()),
     )
     .expect("removed");
-    let error = publish(
+    let error = write(
         &Target::Archive(test.directory.path().join("a.tar")),
         &[image],
         &shelves,
@@ -276,6 +274,17 @@ fn a_reference_carries_the_tag_only_if_it_is_the_only_one_and_not_latest() {
             format!("rbuild.local/hello{tag}@{}", image.root.digest)
         );
     }
+}
+
+#[test]
+fn a_reference_of_the_tag_alone_has_no_digest() {
+    let test = testing::store();
+    let (image, _) = finished(&test, &["linux/amd64"], &["v1"]);
+    let image = Finished {
+        tag_only: true,
+        ..image
+    };
+    assert_eq!(Receipt::of(&image).reference, "rbuild.local/hello:v1");
 }
 
 #[test]

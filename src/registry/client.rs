@@ -1,16 +1,30 @@
 //! A transport with a keeper of secrets: what pulls and pushes are written in.
+//!
+//! What callers rely on:
+//! - [`Client::send`] answers a 401 by itself: once, and once more if the registry then names a scope that was not asked for.
+//!   A 401 that stays is an error with [`Cause::Unauthorized`]; every other status, 403 too, comes back as an answer.
+//! - [`Client::upload`] sends a stream once. A token that runs out soon is renewed before. A 401 that comes back as an answer
+//!   says "that secret was refused, another one is here": begin a new upload session, never send into the old one, and mind your
+//!   patience. When another secret cannot be had, it is an error as above.
+//! - [`Client::refusal`] is the error for an answer that the caller gives up on: it says as whom we came.
+//! - All of it may be called from several threads at once: one token is asked for, the others wait for it.
+//!
+//! A secret is never resent to another host: what asks who we are must be the registry itself.
+//!
+//! [`Cause::Unauthorized`]: crate::registry::error::Cause::Unauthorized
 
 use bytes::Bytes;
 use reqwest::header::{HeaderMap, HeaderName, HeaderValue};
 use reqwest::{Method, Url};
 
 use crate::registry::Listeners;
-use crate::registry::auth::{Access, Keeper};
+use crate::registry::auth::{Access, Keeper, Means, Trial};
+use crate::registry::credentials::Credential;
 use crate::registry::endpoint::Repository;
 use crate::registry::error::Error;
 use crate::registry::patience::Patience;
 use crate::registry::settings::Settings;
-use crate::registry::transport::{Payload, Redirects, Request, Response, Transport};
+use crate::registry::transport::{Payload, Redirects, Request, Response, Secret, Transport};
 
 pub(super) struct Client {
     pub(super) settings: Settings,
@@ -47,35 +61,67 @@ impl Client {
         }
     }
 
-    /// Sends a request with what is known about us; a 401 is answered once.
+    /// A client that answers with one credential alone, whatever lies in files.
+    pub(super) fn as_somebody(&self, credential: Credential) -> Client {
+        let client = Client::new(self.settings.clone(), self.listeners.clone());
+        Client {
+            keeper: client.keeper.of(credential),
+            ..client
+        }
+    }
+
+    /// Sends a request with what is known about us; a 401 is answered.
     pub(super) async fn send(
         &self,
         ask: &Ask<'_>,
         patience: &mut Patience,
     ) -> Result<Response, Error> {
-        let secret = self
-            .keeper
-            .secret(ask.repository, &ask.access, &self.transport)
-            .await?;
+        let mut secret = self.secret(ask, patience).await?;
         let mut request = self.request(ask).await?;
         request.secret.clone_from(&secret);
-        let response = self.transport.send(request, patience).await?;
-        if response.status() != 401 {
-            return Ok(response);
+        let mut response = self.transport.send(request, patience).await?;
+        let mut round = 0;
+        while response.status() == 401 {
+            let sent = (secret.as_ref(), round);
+            let trial = match self.answer(ask, sent, (&response, patience)).await {
+                Ok(trial) => trial,
+                Err(error) => return Err(quoted(error, response).await),
+            };
+            let mut request = self.request(ask).await?;
+            request.secret = Some(trial.secret.clone());
+            response = self.transport.send(request, patience).await?;
+            secret = Some(trial.end(response.status()));
+            round += 1;
         }
+        Ok(response)
+    }
+
+    async fn secret(
+        &self,
+        ask: &Ask<'_>,
+        patience: &mut Patience,
+    ) -> Result<Option<Secret>, Error> {
+        let mut means = self.means(patience);
         let place = (ask.repository, &ask.access);
-        let fresh = self
-            .keeper
-            .answer(
-                place,
-                secret.as_ref(),
-                response,
-                (&self.transport, patience),
-            )
-            .await?;
-        let mut request = self.request(ask).await?;
-        request.secret = Some(fresh);
-        self.transport.send(request, patience).await
+        self.keeper.secret(place, &mut means).await
+    }
+
+    async fn answer(
+        &self,
+        ask: &Ask<'_>,
+        sent: (Option<&Secret>, u32),
+        (refused, patience): (&Response, &mut Patience),
+    ) -> Result<Trial, Error> {
+        let mut means = self.means(patience);
+        let place = (ask.repository, &ask.access);
+        self.keeper.answer(place, sent, refused, &mut means).await
+    }
+
+    fn means<'a>(&'a self, patience: &'a mut Patience) -> Means<'a> {
+        Means {
+            transport: &self.transport,
+            patience,
+        }
     }
 
     async fn request(&self, ask: &Ask<'_>) -> Result<Request, Error> {
@@ -97,20 +143,45 @@ impl Client {
         })
     }
 
-    /// Sends a stream once, with what is known about us: what is refused comes back as an answer.
+    /// Sends a stream once, with what is known about us: what is refused comes back as an answer, with another secret ready.
     pub(super) async fn upload(
         &self,
         ask: &Ask<'_>,
         (size, body): (u64, reqwest::Body),
         patience: &mut Patience,
     ) -> Result<Response, Error> {
-        let secret = self
-            .keeper
-            .secret(ask.repository, &ask.access, &self.transport)
-            .await?;
+        let secret = self.secret(ask, patience).await?;
         let mut request = self.request(ask).await?;
-        request.secret = secret;
+        request.secret.clone_from(&secret);
         request.payload = Payload::Stream(size, body);
-        self.transport.send(request, patience).await
+        let response = self.transport.send(request, patience).await?;
+        if response.status() == 401 {
+            let sent = (secret.as_ref(), 0);
+            self.answer(ask, sent, (&response, patience)).await?;
+        }
+        Ok(response)
+    }
+
+    /// The error for an answer that nobody can use, and as whom we came.
+    pub(super) async fn refusal(
+        &self,
+        repository: &Repository,
+        response: Response,
+        doing: &str,
+    ) -> Error {
+        let status = response.status();
+        let error = response.refused(doing).await;
+        match status {
+            401 | 403 => error.because(self.keeper.whom(repository).await),
+            _ => error,
+        }
+    }
+}
+
+/// An error with the registry's words for it.
+async fn quoted(error: Error, answer: Response) -> Error {
+    match answer.refusal().await.message.as_str() {
+        "" => error,
+        words => error.because(format!("the registry says: {words}")),
     }
 }

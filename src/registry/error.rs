@@ -12,6 +12,8 @@ use crate::store;
 pub(crate) enum Cause {
     /// 404: no such repository, manifest, blob or upload.
     Absent,
+    /// What is needed is neither on this machine nor where it is needed.
+    Missing,
     /// 401 after everything was tried, or credentials that cannot be had.
     Unauthorized,
     /// 403.
@@ -47,6 +49,12 @@ impl Error {
         Error { cause, fault }
     }
 
+    /// The same, for callers that would take it for something else.
+    pub(super) fn with_cause(mut self, cause: Cause) -> Error {
+        self.cause = cause;
+        self
+    }
+
     /// Adds one reason.
     pub(crate) fn because(mut self, reason: impl Into<String>) -> Error {
         self.fault = Box::new(self.fault.because(reason));
@@ -70,6 +78,7 @@ fn kind(cause: Cause) -> Kind {
         Cause::Integrity => Kind::Integrity,
         Cause::Limit | Cause::Store => Kind::Disk,
         Cause::Settings => Kind::Refused,
+        Cause::Missing => Kind::Offline,
         Cause::Stopped => Kind::Other,
         Cause::Absent | Cause::Unreachable | Cause::Status(_) | Cause::Protocol => Kind::Registry,
     }

@@ -4,17 +4,30 @@
 //! Nothing is opened, read or started before the first request. No secret leaves this room, not even in a message.
 
 mod auth;
+mod challenge;
 mod client;
+mod credentials;
 mod endpoint;
 mod error;
+mod flights;
 mod inward;
+mod login;
+mod mirrors;
 mod origin;
 mod patience;
 mod pull;
 mod push;
 mod reading;
+mod realm;
+mod scope;
 mod settings;
+mod standing;
+mod together;
+mod token;
 mod transport;
+
+#[cfg(test)]
+mod tests;
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -26,8 +39,11 @@ use crate::network::Network;
 use crate::notes::Notes;
 use crate::progress::Transfers;
 use crate::registry::client::Client;
+use crate::registry::flights::Flights;
 
+pub(crate) use credentials::Hidden;
 pub(crate) use error::{Cause, Error};
+pub(crate) use login::{logout, registry_named};
 pub(crate) use push::{Origins, Parcel, Sent};
 pub(crate) use reading::Fetched;
 pub(crate) use settings::{HostSettings, Mirror, Settings};
@@ -43,6 +59,7 @@ struct Inner {
     client: Client,
     /// How many blobs travel at once.
     parallel: usize,
+    flights: Flights,
     runtime: OnceLock<Runtime>,
 }
 
@@ -63,6 +80,7 @@ impl Registry {
         Registry(Arc::new(Inner {
             parallel: settings.parallel.max(1),
             client: Client::new(settings, listeners),
+            flights: Flights::default(),
             runtime: OnceLock::new(),
         }))
     }
@@ -78,6 +96,11 @@ impl Registry {
             let runtime = builder.worker_threads(2).enable_all().build();
             runtime.expect("threads can be started")
         })
+    }
+
+    /// How many requests are to be made side by side.
+    pub(crate) fn parallel(&self) -> usize {
+        self.0.parallel
     }
 
     fn client(&self) -> &Client {

@@ -60,6 +60,19 @@ impl Patience {
         }
     }
 
+    /// For what has another way: one try.
+    pub(super) fn once() -> Patience {
+        Patience {
+            tries: 1,
+            ..Patience::new()
+        }
+    }
+
+    /// Time in which bytes moved does not count.
+    pub(super) fn excuse(&mut self, moved: Duration) {
+        self.ends += moved;
+    }
+
     /// Waits before the next try; the error comes back when there is none. `after` is what the registry asked for.
     pub(super) async fn pause(
         &mut self,

@@ -24,6 +24,7 @@ use std::path::Path;
 use std::path::PathBuf;
 
 use crate::digest::Descriptor;
+use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::fault::Kind;
 use crate::notes::Notes;
@@ -180,7 +181,7 @@ impl Error {
             } => Fault::integrity(message)
                 .because(format!("expected: {expected}"))
                 .because(format!("found: {found}"))
-                .hint("pull the image again with the tool that brought it, for instance `crane pull --format oci NAME DIR`")
+                .hint("pull the image again while online, with `rbuild cache warm NAME` or the tool that brought it")
                 .hint("what lies in `build` of the cache rbuild makes again: `rm -r` of that directory harms nothing"),
             Error::Foreign { .. } => Fault::new(Kind::Disk, message)
                 .hint("nothing was changed; move it away, or use another directory"),
@@ -200,6 +201,20 @@ impl Error {
             }
         }
     }
+}
+
+/// The blob that an error says is wrong, wherever in its chain, if it is one.
+pub(crate) fn damaged(error: &anyhow::Error) -> Option<Digest> {
+    error.chain().find_map(damaged_in)
+}
+
+fn damaged_in(cause: &(dyn std::error::Error + 'static)) -> Option<Digest> {
+    if let Some(Error::Corrupt { path, .. }) = cause.downcast_ref() {
+        let name = path.file_name()?.to_str()?;
+        return format!("sha256:{name}").parse().ok();
+    }
+    // An I/O error hides what it was made from.
+    damaged_in(cause.downcast_ref::<io::Error>()?.get_ref()?)
 }
 
 /// For readers and writers of std: the kind is kept, the error is inside.

@@ -50,7 +50,7 @@ fn all_outputs_at_once_hold_the_same_image() {
     let built = env
         .rbuild(
             &hello,
-            &format!("build . --push=false --repo r.example/Team --tags v1 {outputs}"),
+            &format!("build . --push=false --repo R.Example/team --tags v1 {outputs}"),
         )
         .succeeds();
     let reference = format!("r.example/team/hello:v1@{}", built.digest());

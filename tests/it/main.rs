@@ -2,27 +2,39 @@
 //!
 //! Files whose names begin with `peers_` need real peers; their tests are ignored unless asked for, and `.ci/run` asks.
 
+mod bases_online;
 mod build;
 mod cache_faults;
+mod cache_warm;
 mod clients;
 mod crowd;
 mod engines;
 mod feed;
 mod hostile;
+mod login;
 mod mutations;
 mod offline;
+mod peers_air_gap;
 mod peers_crane;
 mod peers_kill;
 mod peers_ko;
 mod peers_large;
+mod peers_login;
 mod peers_mounts;
+mod peers_registries;
 mod peers_reproducible;
 mod peers_run;
 mod peers_skopeo;
 mod peers_strace;
 mod peers_test_registry;
 mod peers_valid;
+mod push;
+mod push_earlier;
+mod push_stopped;
 mod registry;
+mod registry_config;
+mod registry_tokens;
+mod served;
 mod signals;
 mod strange_layouts;
 mod support;

@@ -90,19 +90,21 @@ fn a2_a_tag_pulled_by_crane_with_its_name_is_found() {
 
 #[test]
 #[ignore = "needs crane, docker-registry, skopeo"]
-fn a2_a_tag_pulled_by_crane_without_its_name_ends_with_4_and_tells_what_is_here() {
+fn a2_a_tag_pulled_by_crane_without_its_name_is_asked_for_or_ends_with_4_and_tells_what_is_here() {
     let env = TestEnv::new();
     let hello = env.workspace("hello");
     let feed = Feed::start(&env);
     feed.crane_pull(&[], &env.cache().join("img"));
-    env.rbuild(
-        &hello,
-        &format!("build . --push=false --base {}", feed.tag()),
-    )
-    .ends_with(4)
-    .says(&feed.base.index)
-    .says("--annotate-ref");
+    let build = format!("build . --push=false --base {}", feed.tag());
+    env.rbuild(&hello, &format!("{build} --offline"))
+        .ends_with(4)
+        .says(&feed.base.index)
+        .says("--annotate-ref");
     assert!(!hello.join("target").exists(), "nothing was compiled");
+    env.rbuild(&hello, &build).succeeds();
+    env.rbuild(&hello, &format!("{build} --offline"))
+        .succeeds()
+        .says("is taken as recorded in the cache");
 }
 
 #[test]
@@ -116,7 +118,7 @@ fn a2_a_pin_of_an_index_of_which_one_image_was_pulled_tells_both_ways_out() {
     let base =
         |reference: &str| format!("build . --push=false --platform linux/amd64 --base {reference}");
     let repinned = format!("{}@{}", feed.name(), feed.base.amd64);
-    env.rbuild(&hello, &base(&feed.pinned()))
+    env.rbuild(&hello, &format!("{} --offline", base(&feed.pinned())))
         .ends_with(4)
         .says(&feed.base.index)
         .says(&format!(
@@ -190,14 +192,21 @@ fn c24_a_blob_that_a_killed_crane_left_short_is_healed_by_the_next_pull() {
     let manifest = blob(&img, &feed.base.amd64);
     fs::set_permissions(&manifest, fs::Permissions::from_mode(0o644)).expect("ours");
     let whole = fs::read(&manifest).expect("there");
-    fs::write(&manifest, &whole[..whole.len() / 2]).expect("written");
+    let cut = || fs::write(&manifest, &whole[..whole.len() / 2]).expect("written");
+    cut();
     let build = format!("build . --push=false --base {}", feed.pinned());
-    env.rbuild(&hello, &build)
+    env.rbuild(&hello, &format!("{build} --offline"))
         .ends_with(5)
         .says(&feed.base.amd64["sha256:".len()..]);
     feed.crane_pull(&[], &img);
     assert_eq!(fs::read(&manifest).expect("pulled again"), whole);
     env.rbuild(&hello, &build).succeeds();
+    fs::set_permissions(&manifest, fs::Permissions::from_mode(0o644)).expect("ours");
+    cut();
+    env.rbuild(&hello, &build)
+        .succeeds()
+        .says("is fetched again");
+    assert_eq!(fs::read(&manifest).expect("fetched again"), whole);
 }
 
 #[test]

@@ -41,7 +41,8 @@ fn ko(env: &TestEnv, base: &str, wrapper: &[&str]) -> Run {
 
 fn build(env: &TestEnv, base: &str) -> Run {
     let mut build = env.wrapped(&env.path("hello"), &["unshare", "-rn"]);
-    run(build.args(["build", ".", "--push=false", "--base", base]))
+    build.args(["build", ".", "--push=false", "--base"]);
+    run(build.args(base.split(' ')))
 }
 
 #[test]
@@ -58,12 +59,15 @@ fn a2_a_cache_that_ko_warmed_serves_both_without_a_network() {
         feed.base.amd64
     );
     // ko writes no names, and keeps no layers.
-    build(&env, &feed.tag()).ends_with(4).says(&feed.base.index);
+    build(&env, &format!("{} --offline", feed.tag()))
+        .ends_with(4)
+        .says(&feed.base.index);
     let mut archive = env.command(&env.path("hello"));
     archive.args([
         "build",
         ".",
         "--push=false",
+        "--offline",
         "--oci-archive",
         "a.tar",
         "--base",
@@ -103,7 +107,10 @@ fn c24_a_config_that_was_changed_in_kos_cache_is_not_believed() {
     );
     let text = fs::read_to_string(&config).expect("there");
     fs::write(&config, text.replace("\"User\":\"7\"", "\"User\":\"0\"")).expect("written");
-    build(&env, &feed.pinned())
+    build(&env, &format!("{} --offline", feed.pinned()))
         .ends_with(5)
         .says("is not what its name says");
+    let command = format!("build . --push=false --base {}", feed.pinned());
+    env.rbuild(&env.path("hello"), &command).succeeds();
+    assert_eq!(fs::read_to_string(&config).expect("fetched"), text);
 }

@@ -3,8 +3,9 @@
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 
-use crate::support::{TestEnv, run};
-use crate::warm::{blob, build, build_behind, faults_of, pinned_base, temps};
+use crate::served::served;
+use crate::support::{TestEnv, run, tree};
+use crate::warm::{blob, build, build_behind, build_online_behind, faults_of, pinned_base, temps};
 
 /// Runs what follows with the cache mounted read-only over itself.
 const READ_ONLY: [&str; 5] = [
@@ -69,6 +70,25 @@ fn c13_a_read_only_cache_does_not_fail_a_build_that_makes_something_new() {
         assert!(env.path("a.tar").is_file());
     }
     assert_eq!(temps(&env.path("")), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs mounts"]
+fn c14_a_read_only_cache_that_lacks_the_base_is_told_once_and_nothing_is_kept_in_it() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    fs::create_dir_all(env.cache().join("img")).expect("made");
+    let outputs = format!("--tarball @/t.tar --base {}", base.pin());
+    for _ in 0..2 {
+        let mut command = build_online_behind(&env, &READ_ONLY, &outputs);
+        let built = run(&mut command).succeeds();
+        let said = built.stderr();
+        let notes = said.matches("what is fetched is kept in").count();
+        assert_eq!(notes, 1, "{said}");
+        assert_eq!(base.asked().len(), 4, "index, manifest, config, layer");
+        assert!(env.path("t.tar").exists());
+    }
+    assert_eq!(tree(&env.cache()), [""; 0]);
 }
 
 #[test]

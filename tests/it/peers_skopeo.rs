@@ -14,6 +14,12 @@ fn build(env: &TestEnv, hello: &Path, base: &str) -> Run {
     run(build.args(["build", ".", "--push=false", "--base", base]))
 }
 
+/// The same by the words of the user: a tag that is not here is not asked for.
+fn offline(env: &TestEnv, hello: &Path, base: &str) -> Run {
+    let arguments = ["build", ".", "--push=false", "--offline", "--base", base];
+    run(env.command(hello).args(arguments))
+}
+
 /// What rbuild wrote down about the base of the image that it built.
 fn base_of(env: &TestEnv, built: &Run) -> Value {
     let (manifest, _) = image(&env.cache().join("build"), &built.digest());
@@ -45,13 +51,13 @@ fn a2_a_tag_that_skopeo_wrote_into_the_cache_is_found_only_by_its_full_name() {
     fs::create_dir(env.cache()).expect("made; skopeo makes no parents");
     let from = format!("docker://{}", feed.tag());
     skopeo(&["copy", "--all", &from, &format!("oci:{}", img.display())]);
-    build(&env, &hello, &feed.tag())
+    offline(&env, &hello, &feed.tag())
         .ends_with(4)
         .says(&feed.base.index);
     // A layout of one image needs no name.
     build(&env, &hello, &format!("oci:{}", img.display())).succeeds();
     skopeo(&["copy", "--all", &from, &format!("oci:{}:1", img.display())]);
-    build(&env, &hello, &feed.tag()).ends_with(4);
+    offline(&env, &hello, &feed.tag()).ends_with(4);
     skopeo(&[
         "copy",
         "--all",

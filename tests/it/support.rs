@@ -98,6 +98,16 @@ impl TestEnv {
             .env("CARGO_HOME", cargo_home)
             .env("RUSTUP_HOME", rustup_home)
             .env("LC_ALL", "C");
+        for name in [
+            "DOCKER_CONFIG",
+            "REGISTRY_AUTH_FILE",
+            "XDG_CONFIG_HOME",
+            "XDG_RUNTIME_DIR",
+            "SSL_CERT_FILE",
+            "SSL_CERT_DIR",
+        ] {
+            command.env_remove(name);
+        }
         command
             .env_remove("XDG_CACHE_HOME")
             .env_remove("SOURCE_DATE_EPOCH")

@@ -89,7 +89,8 @@ impl Talk {
     /// Reads status and headers.
     pub(crate) fn head(&mut self) -> Result<Reply> {
         let first = self.line()?;
-        let status = first.split(' ').nth(1).and_then(|word| word.parse().ok());
+        let words = first.strip_prefix("HTTP/1.").map(|rest| rest.split(' '));
+        let status = words.and_then(|mut words| words.nth(1)?.parse().ok());
         let mut reply = Reply {
             status: status.ok_or_else(|| Error::new(ErrorKind::InvalidData, first))?,
             headers: Vec::new(),

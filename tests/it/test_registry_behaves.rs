@@ -377,6 +377,25 @@ fn blobs_can_lie_at_another_registry_that_holds_the_same() {
 }
 
 #[test]
+fn it_can_be_where_another_registry_keeps_its_blobs() {
+    let directory = tempfile::tempdir().expect("a temporary directory");
+    std::fs::create_dir_all(directory.path().join("store/a")).expect("made");
+    std::fs::write(directory.path().join("secret"), "no").expect("written");
+    std::fs::write(directory.path().join("store/a/data"), BLOB).expect("written");
+    let registry = TestRegistry::with(Options {
+        files: Some(directory.path().join("store")),
+        ..Options::default()
+    });
+    let mut talk = Talk::to(&registry.host());
+    assert_eq!(talk.ask("GET /a/data?sign=x", &[], b"").body, BLOB);
+    let part = talk.ask("GET /a/data", &[("Range", "bytes=8-")], b"");
+    assert_eq!((part.status, part.text().as_str()), (206, "89"));
+    assert_eq!(talk.ask("GET /../secret", &[], b"").status, 404);
+    assert_eq!(talk.ask("GET /absent", &[], b"").status, 404);
+    assert_eq!(talk.ask("GET /v2/", &[], b"").status, 200);
+}
+
+#[test]
 fn digests_in_headers_can_be_wrong_empty_or_missing() {
     let says = |kind| {
         let registry = TestRegistry::with(Options {

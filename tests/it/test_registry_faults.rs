@@ -120,6 +120,16 @@ fn a_good_answer_can_be_changed() {
 }
 
 #[test]
+fn one_header_may_come_several_times() {
+    let registry = TestRegistry::start();
+    let warnings = [("Warning", "299 - \"a\""), ("Warning", "299 - \"b\"")];
+    registry.rule(Rule::on("GET", "*").then(Action::pass_with(&warnings)));
+    let reply = ask(&registry.host(), "GET /v2/");
+    let said = reply.headers.iter().filter(|(name, _)| name == "Warning");
+    assert_eq!(said.count(), 2);
+}
+
+#[test]
 fn a_body_can_be_cut_off_in_order() {
     let (registry, get) = with_blob();
     registry.rule(Rule::on("GET", "*").then(Action::TruncateBody(4)));

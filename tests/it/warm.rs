@@ -80,13 +80,28 @@ pub(crate) fn build(env: &TestEnv, arguments: &str) -> Run {
 
 /// As [`build`], behind a wrapper such as strace, and not started yet. `@/` in an argument stands for the world's directory.
 pub(crate) fn build_behind(env: &TestEnv, wrapper: &[&str], arguments: &str) -> Command {
+    build_online_behind(env, wrapper, &format!("--offline {arguments}"))
+}
+
+/// As [`build`], with whatever network there is.
+pub(crate) fn build_online(env: &TestEnv, arguments: &str) -> Run {
+    run(&mut build_online_behind(env, &[], arguments))
+}
+
+/// As [`build_online`], behind a wrapper, and not started yet.
+pub(crate) fn build_online_behind(env: &TestEnv, wrapper: &[&str], arguments: &str) -> Command {
+    pushing(env, wrapper, &format!("--push=false {arguments}"))
+}
+
+/// A build that pushes unless it is told otherwise, behind a wrapper and not started yet.
+pub(crate) fn pushing(env: &TestEnv, wrapper: &[&str], arguments: &str) -> Command {
     let mut command = env.wrapped(hello(), wrapper);
     replay().given_to(&mut command);
     command.env("TMPDIR", env.path("home"));
     let root = format!("{}/", env.path("").display());
     let words = arguments.split_whitespace();
     command
-        .args(["build", ".", "--push=false", "--offline"])
+        .args(["build", "."])
         .args(words.map(|word| word.replace("@/", &root)));
     command
 }

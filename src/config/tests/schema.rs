@@ -16,6 +16,7 @@ use crate::config::load;
 use crate::config::rules::Rule;
 
 const NAME: &str = r"^[^\s-]\S*$";
+const REGISTRY: &str = r"^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$";
 const NO_TEMPLATE: &str = r"^(?![\s\S]*\{\{)";
 
 /// What a rule is in JSON Schema, found by the words that no two rules share. The example is never the default.
@@ -69,13 +70,30 @@ fn text_schema(rule: &Rule) -> Value {
         "`uid:gid` or `uid`, in numbers" => {
             json!({"pattern": "^[0-9]+(:[0-9]+)?$", "minimum": 0, "examples": ["1000:1000", 1000]})
         }
-        other => panic!("say here what {other} is in JSON Schema"),
+        other => network_schema(other),
     };
     schema["type"] = match rule.number {
         true => json!(["string", "integer"]),
         false => json!("string"),
     };
     schema
+}
+
+/// As [`text_schema`], for rules about registries.
+fn network_schema(what: &str) -> Value {
+    match what {
+        "a registry, `host` or `host:port` in lower case" => {
+            json!({"pattern": REGISTRY, "examples": ["registry.example:5000"]})
+        }
+        "a registry, `host` or `host:port` in lower case, or `*`" => {
+            json!({"pattern": format!(r"^\*$|{REGISTRY}"), "examples": ["docker.io"]})
+        }
+        "a URL such as `https://mirror.example/hub`" => {
+            json!({"pattern": r"^https?://[^/@?#\s]+(/[a-z0-9._/-]*)?$", "examples": ["https://mirror.example/hub"]})
+        }
+        "the path of a file" => json!({"minLength": 1, "examples": ["certs/corp.pem"]}),
+        other => panic!("say here what {other} is in JSON Schema"),
+    }
 }
 
 fn denied_flags() -> String {
@@ -86,12 +104,19 @@ fn denied_flags() -> String {
 fn shape_schema(shape: Shape) -> Value {
     match shape {
         Shape::Text(rule) => text_schema(rule),
+        Shape::Truth => json!({"type": "boolean"}),
         Shape::Texts(rule) => json!({"type": "array", "items": text_schema(rule)}),
         Shape::SomeTexts(rule) => {
             json!({"type": "array", "items": text_schema(rule), "minItems": 1})
         }
         Shape::Map(names, values) => {
             json!({"type": "object", "propertyNames": text_schema(names), "additionalProperties": text_schema(values)})
+        }
+        Shape::Lists(names, values) => {
+            json!({"type": "object", "propertyNames": text_schema(names), "additionalProperties": shape_schema(Shape::SomeTexts(values))})
+        }
+        Shape::NamedObjects(names, keys) => {
+            json!({"type": "object", "propertyNames": text_schema(names), "additionalProperties": object_schema(keys)})
         }
         Shape::Object(keys) => object_schema(keys),
         Shape::Objects(keys) => json!({"type": "array", "items": object_schema(keys)}),
@@ -154,10 +179,15 @@ fn example(shape: Shape) -> Value {
     let text = |rule: &Rule| text_schema(rule)["examples"][0].clone();
     match shape {
         Shape::Text(rule) => text(rule),
+        Shape::Truth => json!(true),
         Shape::Texts(rule) | Shape::SomeTexts(rule) => json!([text(rule)]),
         Shape::Map(names, values) => {
             json!({text(names).as_str().expect("text"): text(values)})
         }
+        Shape::Lists(names, values) => {
+            json!({text(names).as_str().expect("text"): [text(values)]})
+        }
+        Shape::NamedObjects(names, _) => json!({text(names).as_str().expect("text"): {}}),
         Shape::Object(keys) => json!({keys[0].name: example(keys[0].shape)}),
         Shape::Objects(keys) => {
             let needed = keys.iter().filter(|key| key.required);
@@ -172,10 +202,15 @@ fn example(shape: Shape) -> Value {
 /// Every object of the file: its keys, what must stand in it, and how it is wrapped to be a whole file.
 type Object = (&'static [Key], Value, fn(Value) -> Value);
 
-fn objects() -> [Object; 4] {
+fn objects() -> [Object; 5] {
     let asset = json!({"from": "a", "to": "/a"});
     [
         (&keys::ROOT, json!({}), |object| object),
+        (
+            &keys::REGISTRY,
+            json!({}),
+            |object| json!({"registries": {"r.example": object}}),
+        ),
         (
             &keys::BUILD,
             json!({}),

@@ -24,6 +24,8 @@ fn without_a_file_every_setting_is_the_built_in_one() {
             "defaultPlatforms: null",
             "defaultEnv: []",
             "defaultFlags: []",
+            "registries: {}",
+            "mirrors: {}",
             "builds: []",
         ]
     );

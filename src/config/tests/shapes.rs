@@ -12,9 +12,14 @@ use crate::config::rules::Rule;
 /// Every object of the file: its keys, the path of its entries, and how it is wrapped to be a whole file.
 type Object = (&'static [Key], &'static str, fn(Value) -> Value);
 
-fn objects() -> [Object; 4] {
+fn objects() -> [Object; 5] {
     [
         (&keys::ROOT, "", |object| object),
+        (
+            &keys::REGISTRY,
+            "registries.r.example.",
+            |object| json!({"registries": {"r.example": object}}),
+        ),
         (
             &keys::BUILD,
             "builds[0].",
@@ -52,14 +57,20 @@ fn cases(wrong: fn(Shape) -> Vec<Value>) -> Vec<(String, String)> {
 fn wrong_kinds(shape: Shape) -> Vec<Value> {
     let (text, number) = (json!("text"), json!(7));
     let (list, object) = (json!(["x"]), json!({"x": "y"}));
-    let mut wrong = vec![json!(null), json!(true), json!(1.5)];
+    let mut wrong = vec![json!(null), json!(1.5)];
+    if !matches!(shape, Shape::Truth) {
+        wrong.push(json!(true));
+    }
     match shape {
+        Shape::Truth => wrong.extend([text, number, list, object, json!("yes")]),
         Shape::Text(Rule { number: true, .. }) => wrong.extend([list, object]),
         Shape::Text(_) => wrong.extend([number, list, object]),
         Shape::Texts(_) | Shape::SomeTexts(_) | Shape::Objects(_) => {
             wrong.extend([text, number, object]);
         }
-        Shape::Map(..) | Shape::Object(_) => wrong.extend([text, number, list]),
+        Shape::Map(..) | Shape::Lists(..) | Shape::Object(_) | Shape::NamedObjects(..) => {
+            wrong.extend([text, number, list]);
+        }
     }
     wrong
 }
@@ -84,7 +95,9 @@ fn wrong_entries(shape: Shape) -> Vec<Value> {
             kinds().map(|kind| json!([kind])).collect()
         }
         Shape::Map(..) => kinds().map(|kind| json!({"x": kind})).collect(),
-        Shape::Text(_) | Shape::Object(_) => Vec::new(),
+        Shape::Lists(..) => kinds().map(|kind| json!({"x.example": [kind]})).collect(),
+        Shape::NamedObjects(..) => kinds().map(|kind| json!({"x.example": kind})).collect(),
+        Shape::Text(_) | Shape::Truth | Shape::Object(_) => Vec::new(),
     }
 }
 
@@ -93,7 +106,7 @@ fn every_list_and_map_refuses_entries_that_are_not_text() {
     for (file, path) in cases(wrong_entries) {
         let words = refusal(&file);
         let entry =
-            words.contains(&format!("`{path}[0]`")) || words.contains(&format!("`{path}.x`"));
+            words.contains(&format!("`{path}[0]`")) || words.contains(&format!("`{path}.x"));
         assert!(entry && words.contains("expected "), "{file}: {words}");
     }
 }
@@ -147,7 +160,10 @@ fn texts(text: &str) -> Vec<(String, &'static Rule)> {
                 Shape::Text(rule) => (json!(text), rule),
                 Shape::Texts(rule) | Shape::SomeTexts(rule) => (json!([text]), rule),
                 Shape::Map(_, rule) => (json!({"x": text}), rule),
-                Shape::Object(_) | Shape::Objects(_) => continue,
+                Shape::Lists(_, rule) => (json!({"*": [text]}), rule),
+                Shape::Truth | Shape::Object(_) | Shape::Objects(_) | Shape::NamedObjects(..) => {
+                    continue;
+                }
             };
             files.push((wrap(json!({key.name: value})).to_string(), rule));
         }

@@ -11,6 +11,7 @@ use crate::config::Build;
 use crate::config::Config;
 use crate::config::ImageSettings;
 use crate::config::Libc;
+use crate::config::RegistrySettings;
 use crate::config::load;
 
 fn build(text: &str) -> Build {
@@ -58,8 +59,32 @@ fn every_key_arrives_where_it_belongs() {
     assert_eq!(config.default_platforms.as_deref(), Some(&platforms[..]));
     assert_eq!(config.default_env, [("FOO".to_owned(), "bar".to_owned())]);
     assert_eq!(config.default_flags, ["--locked"]);
+    assert_eq!(config.registries, everything_registries(directory.path()));
+    let hub = ["https://mirror.example/hub", "https://other.example:8443"];
+    assert_eq!(config.mirrors["docker.io"], hub);
+    assert_eq!(config.mirrors["*"], ["http://localhost:5000/cache/"]);
     assert_eq!(config.builds, [everything_build(directory.path())]);
     assert_eq!(config.file, Some(file));
+}
+
+fn everything_registries(directory: &Path) -> BTreeMap<String, RegistrySettings> {
+    let corp = RegistrySettings {
+        insecure: true,
+        ca: Some(directory.join("certs/corp.pem")),
+        ..RegistrySettings::default()
+    };
+    let local = RegistrySettings {
+        certificate: Some(directory.join("me.pem")),
+        key: Some("/etc/me.key".into()),
+        ..RegistrySettings::default()
+    };
+    [
+        ("registry.corp:5000", corp),
+        ("[::1]:5000", local),
+        ("docker.io", RegistrySettings::default()),
+    ]
+    .map(|(name, settings)| (name.to_owned(), settings))
+    .into()
 }
 
 fn everything_build(directory: &Path) -> Build {

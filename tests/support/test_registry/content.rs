@@ -28,6 +28,12 @@ impl Content {
         Content::Memory(Arc::new(bytes.to_vec()))
     }
 
+    /// What is in a file, which must stay as it is.
+    pub(super) fn of_file(file: File) -> Content {
+        let length = file.metadata().map_or(0, |metadata| metadata.len());
+        Content::File(Arc::new(file), length)
+    }
+
     pub(super) fn length(&self) -> u64 {
         match self {
             Content::Memory(bytes) => bytes.len() as u64,

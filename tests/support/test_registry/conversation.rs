@@ -186,9 +186,8 @@ impl<'a> Exchange<'a> {
             } => Answer::by_hand(*status, headers, body),
             Action::PassWith { headers } => {
                 let mut answer = routes::answer(self.server, self.request, body);
-                headers
-                    .iter()
-                    .for_each(|(name, value)| answer.set(name, value.as_str()));
+                headers.iter().for_each(|(name, _)| answer.remove(name));
+                answer.headers.extend_from_slice(headers);
                 answer
             }
             Action::Change(change) => {

@@ -17,6 +17,7 @@ mod body;
 mod content;
 mod contents;
 mod conversation;
+mod files;
 mod guard;
 mod log;
 mod manifests;
@@ -40,7 +41,7 @@ pub(crate) use actions::Action;
 pub(crate) use answer::Answer;
 pub(crate) use contents::Contents;
 pub(crate) use log::Seen;
-pub(crate) use options::{Auth, DigestHeader, Options, TokenAuth};
+pub(crate) use options::{Auth, Claims, DigestHeader, Mint, Options, TokenAuth};
 pub(crate) use rules::Rule;
 pub(crate) use tls::{Authority, Tls};
 

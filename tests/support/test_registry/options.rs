@@ -1,5 +1,7 @@
 //! What a test registry may be told before it starts.
 
+use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Contents, Tls};
@@ -22,6 +24,8 @@ pub(crate) struct Options {
     pub(crate) read_only: bool,
     /// 307 for blobs, to the same path at another origin such as `http://127.0.0.1:5000`.
     pub(crate) redirect_blobs_to: Option<String>,
+    /// Files to serve at every path outside `/v2/`, to everybody: where another registry keeps its blobs.
+    pub(crate) files: Option<PathBuf>,
     /// `OCI-Chunk-Min-Length`, in bytes; a shorter chunk that is not the last one is refused.
     pub(crate) least_chunk: Option<u64>,
     /// 202 for every mount: the session has begun.
@@ -100,6 +104,27 @@ pub(crate) struct TokenAuth {
     pub(crate) refresh_token: Option<String>,
     /// The fields in which the answer carries the token: `token`, `access_token`.
     pub(crate) fields: Vec<&'static str>,
+    /// Makes the tokens that a registry other than this one believes.
+    pub(crate) mint: Option<Mint>,
+}
+
+/// What a token says.
+pub(crate) struct Claims<'a> {
+    /// Empty for strangers.
+    pub(crate) user: &'a str,
+    pub(crate) service: &'a str,
+    /// Type, name and action.
+    pub(crate) allows: &'a [(String, String, String)],
+}
+
+/// From what a token says to the token itself.
+#[derive(Clone)]
+pub(crate) struct Mint(pub(super) Arc<dyn Fn(&Claims<'_>) -> String + Send + Sync>);
+
+impl Mint {
+    pub(crate) fn new(mint: impl Fn(&Claims<'_>) -> String + Send + Sync + 'static) -> Mint {
+        Mint(Arc::new(mint))
+    }
 }
 
 impl Default for TokenAuth {
@@ -117,6 +142,7 @@ impl Default for TokenAuth {
             post: true,
             refresh_token: None,
             fields: vec!["token", "access_token"],
+            mint: None,
         }
     }
 }

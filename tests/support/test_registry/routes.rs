@@ -7,7 +7,7 @@ use super::answer::Answer;
 use super::content::Content;
 use super::request::{Request, decoded};
 use super::server::Server;
-use super::{blobs, guard, manifests, names, referrers, tags, tokens, uploads};
+use super::{blobs, files, guard, manifests, names, referrers, tags, tokens, uploads};
 
 /// The endpoints below `/v2/<name>/`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,6 +73,9 @@ impl Route {
 pub(super) fn answer(server: &Server, request: &Request, body: Content) -> Answer {
     if request.path == "/token" {
         return tokens::answer(server, request, &body);
+    }
+    if let Some(file) = files::answer(server, request) {
+        return file;
     }
     if let Some(refusal) = guard::refusal(server, request) {
         return refusal;

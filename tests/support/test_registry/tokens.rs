@@ -11,7 +11,7 @@ use super::content::Content;
 use super::guard::{self, Need};
 use super::request::{Request, pairs};
 use super::server::Server;
-use super::{Auth, TokenAuth};
+use super::{Auth, Claims, Mint, TokenAuth};
 
 /// More of a form is not read.
 const LARGEST_FORM: u64 = 64 * 1024;
@@ -45,10 +45,16 @@ impl Tokens {
         self.book().good.clear();
     }
 
-    fn issue(&self, auth: &TokenAuth, allows: Vec<(String, String, String)>) -> String {
+    fn issue(&self, auth: &TokenAuth, user: &str, allows: Vec<(String, String, String)>) -> String {
+        let claims = Claims {
+            user,
+            service: &auth.service,
+            allows: &allows,
+        };
+        let minted = auth.mint.as_ref().map(|Mint(mint)| mint(&claims));
         let mut book = self.book();
         book.issued += 1;
-        let name = format!("token-{}", book.issued);
+        let name = minted.unwrap_or_else(|| format!("token-{}", book.issued));
         let token = Token {
             allows,
             until: Instant::now() + auth.life,
@@ -139,7 +145,8 @@ fn grant(server: &Server, auth: &TokenAuth, (asked, known): (&[(String, String)]
         .flat_map(actions)
         .filter(|(_, _, action)| known || (auth.anonymous_pull && action == "pull"))
         .collect();
-    let token = server.tokens.issue(auth, allows);
+    let user = if known { auth.user.as_str() } else { "" };
+    let token = server.tokens.issue(auth, user, allows);
     let mut said = json!({});
     auth.fields
         .iter()

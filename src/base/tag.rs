@@ -1,0 +1,107 @@
+//! What a tag means: the registry's word where there is a network, else the word of the cache, told with its age.
+//!
+//! A tag that the registry cannot be asked about is taken as recorded; one that it denies is not.
+
+use anyhow::Result;
+
+use crate::base::Shelf;
+use crate::base::absent;
+use crate::base::document;
+use crate::digest::{Descriptor, Digest};
+use crate::platform::Platform;
+use crate::reference::Reference;
+use crate::registry::{Cause, Error, Registry};
+use crate::store;
+
+/// The digest of a tag; media type and size are known only where the cache told them.
+pub(crate) enum Meaning {
+    Recorded(Descriptor),
+    Asked(Digest),
+}
+
+/// Looks a tag up; the platforms are for the hint alone.
+pub(crate) fn meaning(
+    tag: &Reference,
+    platforms: &[Platform],
+    shelf: Shelf<'_>,
+) -> Result<Meaning> {
+    match shelf.registry {
+        None => recorded(tag, platforms, shelf),
+        Some(registry) => asked(tag, registry, shelf),
+    }
+}
+
+fn recorded(tag: &Reference, platforms: &[Platform], shelf: Shelf<'_>) -> Result<Meaning> {
+    let found = shelf.cache.find(&tag.recorded_names())?;
+    let found = found.ok_or_else(|| absent::no_such_tag(tag, platforms, shelf.cache))?;
+    shelf.notes.say(absent::recorded_tag(tag, &found, shelf));
+    Ok(Meaning::Recorded(found))
+}
+
+fn asked(tag: &Reference, registry: &Registry, shelf: Shelf<'_>) -> Result<Meaning> {
+    match registry.look(tag) {
+        Ok(Some(found)) => Ok(Meaning::Asked(found.digest)),
+        Ok(None) => Err(absent::no_tag_there(tag).into()),
+        Err(error) if is_away(error.cause) => in_its_absence(tag, error, shelf),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whether nobody could answer, now.
+fn is_away(cause: Cause) -> bool {
+    matches!(
+        cause,
+        Cause::Unreachable | Cause::Status(408 | 425 | 429 | 499 | 500..)
+    )
+}
+
+/// What the cache records, with a note that says why; without a record the error stands.
+fn in_its_absence(tag: &Reference, error: Error, shelf: Shelf<'_>) -> Result<Meaning> {
+    let Ok(Some(found)) = shelf.cache.find(&tag.recorded_names()) else {
+        return Err(error.into());
+    };
+    let note = absent::recorded_tag(tag, &found, shelf);
+    shelf.notes.say(format!("{note}, because {}", why(&error)));
+    Ok(Meaning::Recorded(found))
+}
+
+/// The error with its reasons, on one line.
+fn why(error: &Error) -> String {
+    let fault = error.fault();
+    let reasons = fault.reasons().iter().cloned();
+    let all: Vec<String> = [fault.to_string()].into_iter().chain(reasons).collect();
+    all.join(": ")
+}
+
+/// Gives what the registry said a name in the cache, once all that was asked for is there. A cache that cannot be written is left alone.
+pub(crate) fn record(
+    reference: &Reference,
+    (digest, bytes): (Digest, &[u8]),
+    shelf: Shelf<'_>,
+) -> Result<()> {
+    let descriptor = Descriptor::new(document::media_type_of(bytes)?, digest, bytes.len() as u64);
+    match bound(reference, &descriptor, shelf) {
+        Err(error) if error.is_unwritable() => {
+            shelf.notes.say(absent::unwritable(&error, shelf));
+            Ok(())
+        }
+        done => Ok(done?),
+    }
+}
+
+fn bound(
+    reference: &Reference,
+    descriptor: &Descriptor,
+    shelf: Shelf<'_>,
+) -> Result<(), store::Error> {
+    let names = reference.recorded_names();
+    let known = shelf.cache.find(&names).ok().flatten();
+    if known.is_some_and(|known| known.digest == descriptor.digest) {
+        shelf.cache.touch(&descriptor.digest);
+        return Ok(());
+    }
+    let full = reference.to_string();
+    let name = names.first().filter(|_| reference.digest.is_none());
+    shelf.cache.sync()?;
+    shelf.cache.bind(name.unwrap_or(&full), descriptor)
+}

@@ -1,0 +1,178 @@
+//! Names of images as a person types them, against a store that a build left.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, SystemTime};
+
+use super::*;
+use crate::fault::Kind;
+use crate::testing::{self, BaseSpec, TestStore};
+
+/// An image in the store under these names.
+fn kept(test: &TestStore, layers: usize, names: &[&str]) -> Digest {
+    let spec = BaseSpec {
+        layers,
+        ..BaseSpec::default()
+    };
+    let image = testing::image(&test.store, &spec);
+    for name in names {
+        test.store.bind(name, &image).expect("bound");
+    }
+    image.digest
+}
+
+/// What is found for words after `rbuild push`: image, destination or `-`, tags.
+fn found(test: &TestStore, words: &str) -> Result<(Digest, String, Vec<String>)> {
+    let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
+    let tools = Tools {
+        cache: &test.store,
+        store: &test.store,
+        registry: None,
+        notes: &test.notes,
+        environment: &BTreeMap::new(),
+        now: SystemTime::UNIX_EPOCH,
+        elapsed: &|| Duration::ZERO,
+    };
+    let to = words.get(1).map(String::as_str).filter(|to| *to != "-");
+    let tags = words.get(2..).unwrap_or_default();
+    let asked = Earlier::read((&words[0], test.directory.path()), to, tags, &tools)?;
+    let found = find(&asked, &tools)?;
+    let Destination { repository, tags } = found.to;
+    Ok((found.root, repository.name(), tags))
+}
+
+fn refused(test: &TestStore, words: &str) -> Fault {
+    let error = found(test, words).expect_err(words);
+    error.downcast::<Fault>().expect("a fault")
+}
+
+#[test]
+fn an_image_is_found_by_every_name_that_a_build_prints() {
+    let test = testing::store();
+    let root = kept(&test, 1, &["r.example/team/web:v1"]);
+    kept(&test, 2, &["r.example/team/web:latest"]);
+    for typed in [
+        "r.example/team/web:v1",
+        &format!("r.example/team/web@{root}"),
+        &format!("r.example/team/web:v1@{root}"),
+        &format!("R.Example/team/web@{root}"),
+        &root.to_string(),
+    ] {
+        let expected = (root, "r.example/team/web".to_owned(), vec!["v1".to_owned()]);
+        assert_eq!(found(&test, typed).expect(typed), expected, "{typed}");
+    }
+    let (latest, _, tags) = found(&test, "r.example/team/web").expect("latest");
+    assert_ne!(latest, root);
+    assert_eq!(tags, ["latest"]);
+}
+
+#[test]
+fn an_image_without_a_repository_is_found_by_its_short_name_and_needs_a_destination() {
+    let test = testing::store();
+    let root = kept(&test, 1, &["rbuild.local/web:latest"]);
+    for typed in [
+        "web",
+        "web:latest",
+        "rbuild.local/web",
+        &format!("web@{root}"),
+        &format!("rbuild.local/web@{root}"),
+        &root.to_string(),
+    ] {
+        let fault = refused(&test, typed);
+        assert_eq!(fault.kind, Kind::Refused);
+        assert!(fault.hints()[0].contains(&format!("rbuild push {typed} ")));
+        let there = found(&test, &format!("{typed} r.example/x")).expect(typed);
+        let expected = (root, "r.example/x".to_owned(), vec!["latest".to_owned()]);
+        assert_eq!(there, expected, "{typed}");
+    }
+    assert!(found(&test, "web rbuild.local/web").is_err());
+}
+
+#[test]
+fn tags_are_those_typed_then_the_destinations_then_those_of_the_build() {
+    let test = testing::store();
+    let root = kept(&test, 1, &["r.example/web:v1", "r.example/web:v2"]);
+    for (words, tags) in [
+        ("r.example/web:v1 - x y x", &["x", "y"][..]),
+        ("r.example/web:v1 r.example/new:z", &["z"]),
+        ("r.example/web:v1 r.example/new:z x", &["x", "z"]),
+        ("r.example/web:v1 r.example:5000/new", &["v1"]),
+        (&format!("r.example/web@{root}"), &["v1", "v2"]),
+        (
+            &format!("r.example/web@{root} r.example/new"),
+            &["v1", "v2"],
+        ),
+    ] {
+        assert_eq!(found(&test, words).expect(words).2, tags, "{words}");
+    }
+}
+
+#[test]
+fn a_digest_with_names_in_two_repositories_needs_a_destination() {
+    let test = testing::store();
+    let root = kept(&test, 1, &["r.example/a:v1", "r.example/b:v1"]);
+    refused(&test, &root.to_string());
+    let (_, name, tags) = found(&test, &format!("{root} r.example/c")).expect("told");
+    assert_eq!(
+        (name.as_str(), tags),
+        ("r.example/c", vec!["latest".into()])
+    );
+}
+
+#[test]
+fn a_layout_is_pushed_from_its_directory() {
+    let test = testing::store();
+    let root = kept(&test, 1, &["r.example/web:v1"]);
+    for typed in ["oci:img", "oci:img:r.example/web:v1"] {
+        let expected = (root, "r.example/web".to_owned(), vec!["v1".to_owned()]);
+        assert_eq!(found(&test, typed).expect(typed), expected);
+    }
+    let other = kept(&test, 2, &["latest"]);
+    assert!(refused(&test, "oci:img").to_string().contains("2 images"));
+    for typed in ["oci:img:latest".to_owned(), format!("oci:img@{other}")] {
+        refused(&test, &typed);
+        let there = found(&test, &format!("{typed} r.example/x:1")).expect("told");
+        assert_eq!(there, (other, "r.example/x".into(), vec!["1".into()]));
+    }
+}
+
+#[test]
+fn an_image_that_is_not_here_is_named_beside_what_is() {
+    let test = testing::store();
+    let fault = refused(&test, "r.example/none:v1");
+    assert!(fault.reasons()[0].contains("none at all"));
+    for number in 0..10 {
+        kept(&test, 1, &[&format!("r.example/web:v{number}")]);
+    }
+    let absent = Digest::of(b"absent");
+    for typed in [
+        "r.example/none:v1".to_owned(),
+        "r.example/web:v10".into(),
+        absent.to_string(),
+        format!("r.example/web@{absent}"),
+    ] {
+        let fault = refused(&test, &typed);
+        assert!(fault.to_string().contains(&typed), "{fault}");
+        assert_eq!(fault.reasons().len(), 9);
+        assert_eq!(fault.reasons()[8], "and 2 more");
+        assert!(fault.hints()[0].contains("rbuild build"));
+    }
+}
+
+#[test]
+fn what_is_no_image_no_tag_or_no_destination_is_refused() {
+    let test = testing::store();
+    let root = kept(&test, 1, &["r.example/web:v1"]);
+    for words in [
+        "sha256:short".to_owned(),
+        "A B".into(),
+        "oci:".into(),
+        "r.example/web:v1 - .bad".into(),
+        "r.example/web:v1 R/Capital".into(),
+        "r.example/web:v1 user:pw@r.example/x".into(),
+        format!("r.example/web:v1 r.example/web@{root}"),
+    ] {
+        let fault = refused(&test, &words);
+        assert_eq!(fault.kind, Kind::Refused, "{words}");
+        assert!(!format!("{fault:?}").contains("pw"), "{fault:?}");
+    }
+}

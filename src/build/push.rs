@@ -1,0 +1,96 @@
+//! Images to registries: those of a build, one after the other, and one of an earlier build.
+
+use anyhow::{Context, Result};
+
+use crate::base::builtin;
+use crate::build::earlier::{self, Earlier};
+use crate::build::{Built, Tools};
+use crate::digest::Descriptor;
+use crate::image::Image;
+use crate::plan::Plan;
+use crate::publish;
+use crate::publish::{Contents, Destination, Finished, Receipt, Shelves};
+use crate::reference::Reference;
+use crate::registry::{Cause, Origins, Registry, Sent};
+
+/// Pushes the images in their order, as far as the plan says so; the first that fails is the last that is tried.
+pub(super) fn push_all(plan: &Plan, images: &mut [Built], shelves: &Shelves) -> Result<()> {
+    let Some(registry) = plan.registry() else {
+        return Ok(());
+    };
+    let mut pushed = Origins::new();
+    for built in images {
+        let to = Destination::of(&built.finished)?;
+        let mut contents = Contents::of(&built.finished);
+        contents.origins.extend(pushed.clone());
+        let repository = to.repository.clone();
+        built.sent = Some(send(registry, to, contents, shelves)?);
+        pushed.extend(layers_of(&built.finished, &repository));
+    }
+    Ok(())
+}
+
+/// What the next image may have in common with this one can be mounted from here.
+fn layers_of(image: &Finished, repository: &Reference) -> Origins {
+    let layers = |image: &Image| [image.base_layers.clone(), image.layers.clone()].concat();
+    let layers = image.images.iter().flat_map(layers);
+    layers
+        .map(|layer: Descriptor| (layer.digest, repository.clone()))
+        .collect()
+}
+
+fn send(
+    registry: &Registry,
+    to: Destination,
+    contents: Contents,
+    shelves: &Shelves,
+) -> Result<Sent> {
+    let name = to.repository.name();
+    let parcel = publish::parcel(to, contents, shelves);
+    let pushed = registry.push(&parcel).or_else(|error| match error.cause {
+        // What was damaged here went to the quarantine, and now comes from where the base came from.
+        Cause::Integrity => registry.push(&parcel).map_err(|_| error),
+        _ => Err(error),
+    });
+    pushed.with_context(|| format!("cannot push `{name}`"))
+}
+
+/// An image that was pushed after all.
+#[derive(Clone, Debug)]
+pub(crate) struct Pushed {
+    pub(crate) receipt: Receipt,
+    /// `registry/repository`.
+    pub(crate) name: String,
+    pub(crate) sent: Sent,
+}
+
+/// Pushes an image that an earlier build left in the store, or that lies in a layout.
+pub(crate) fn push_earlier(
+    asked: &Earlier,
+    registry: &Registry,
+    tools: &Tools<'_>,
+) -> Result<Pushed> {
+    let found = earlier::find(asked, tools)?;
+    let contents = publish::contents(&found.shelves, &found.root)?;
+    make_builtin(&contents, &found.shelves, tools)?;
+    let to = found.to;
+    let name = to.repository.name();
+    let receipt = Receipt::new((&name, &to.tags), found.root, false);
+    let sent = send(registry, to, contents, &found.shelves)?;
+    Ok(Pushed {
+        receipt,
+        name,
+        sent,
+    })
+}
+
+/// The layers of `builtin:static` were perhaps never made: an image that is only kept does without.
+fn make_builtin(contents: &Contents, shelves: &Shelves, tools: &Tools<'_>) -> Result<()> {
+    let ours = builtin::layers().map(|layer| layer.blob.digest);
+    let mut blobs = contents.blobs.iter();
+    let absent = |blob: &Descriptor| ours.contains(&blob.digest) && !shelves.hold(blob);
+    match blobs.any(absent) {
+        true => builtin::make(tools.store),
+        false => Ok(()),
+    }
+}

@@ -1,0 +1,56 @@
+//! `rbuild push`: an image of an earlier build to a registry.
+
+use anyhow::Result;
+
+use crate::build::{self, Earlier};
+use crate::cli::args::PushArguments;
+use crate::cli::bars;
+use crate::cli::build::load;
+use crate::cli::registries;
+use crate::cli::report;
+use crate::cli::request;
+use crate::cli::world::World;
+use crate::fault::Fault;
+use crate::network::Network;
+use crate::plan::request::Progress;
+use crate::store::Store;
+
+pub(crate) fn run(arguments: &PushArguments, world: &World) -> Result<()> {
+    let progress = request::shown(arguments.quiet, arguments.progress);
+    let listeners = bars::listeners(progress);
+    let network = Network::unless(world.flag("RBUILD_OFFLINE")?);
+    let config = load(&world.directory, world)?;
+    let settings = registries::settings(&arguments.registry, &config, world)?;
+    let registry = registries::connect(network, settings, &listeners).ok_or_else(offline)?;
+    let root = world.cache()?;
+    let elapsed = || world.started.elapsed();
+    let tools = build::Tools {
+        cache: &Store::cache(&root.join("img"), &listeners.notes)?,
+        store: &Store::cache(&root.join("build"), &listeners.notes)?,
+        registry: Some(&registry),
+        notes: &listeners.notes,
+        environment: &world.environment,
+        now: world.now,
+        elapsed: &elapsed,
+    };
+    let image = (arguments.image.as_str(), world.directory.as_path());
+    let earlier = Earlier::read(
+        image,
+        arguments.destination.as_deref(),
+        &arguments.tags,
+        &tools,
+    )?;
+    let pushed = build::push_earlier(&earlier, &registry, &tools)?;
+    if progress != Progress::Quiet {
+        let line = build::pushed(&pushed.name, &pushed.sent);
+        let seconds = elapsed().as_secs_f64();
+        report::tell(&format!("{} in {seconds:.2} s", report::escaped(&line)));
+    }
+    report::answer(&format!("{}\n", pushed.receipt.reference))
+}
+
+fn offline() -> Fault {
+    Fault::refused("cannot push: the run is offline")
+        .because("`RBUILD_OFFLINE` says so")
+        .hint("unset it for this command")
+}

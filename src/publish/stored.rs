@@ -1,0 +1,136 @@
+//! Reads back what an image in a store consists of, from its root alone.
+//!
+//! Every document is hashed; layers are not looked at. What an index lists must all be here, because no registry takes less.
+
+use std::collections::BTreeSet;
+
+use anyhow::Result;
+
+use crate::base::document::{self, Document, Manifest};
+use crate::digest::{Descriptor, Digest};
+use crate::fault::{Fault, Kind};
+use crate::json;
+use crate::media::Family;
+use crate::publish::origins;
+use crate::publish::registry::once;
+use crate::publish::{Contents, Shelves};
+use crate::reference::Reference;
+
+/// How deep indexes are followed.
+const DEEPEST: usize = 4;
+
+/// The annotation that names the base; image-spec, annotations.md.
+const BASE_NAME: &str = "org.opencontainers.image.base.name";
+
+/// What lies below `root`. Where the base's layers can be had is taken from what was written down for the image, else from its
+/// annotations for those layers that are not here.
+pub(crate) fn contents(shelves: &Shelves, root: &Digest) -> Result<Contents> {
+    let mut walk = Walk {
+        shelves,
+        seen: BTreeSet::new(),
+        contents: Contents::default(),
+    };
+    walk.root(root)?;
+    let mut contents = walk.contents;
+    contents.blobs = once(contents.blobs);
+    let known = shelves.0.iter();
+    if let Some(known) = known
+        .filter_map(|store| origins::recall(store, root))
+        .next()
+    {
+        contents.origins = known;
+    }
+    Ok(contents)
+}
+
+struct Walk<'a> {
+    shelves: &'a Shelves,
+    seen: BTreeSet<Digest>,
+    contents: Contents,
+}
+
+impl Walk<'_> {
+    /// The media type of a root that is known by its digest alone is the one that it gives itself.
+    fn root(&mut self, root: &Digest) -> Result<()> {
+        let bytes = self.bytes(root, None)?;
+        let document = document::read(&bytes, None)?;
+        let media_type = media_type(&document, &bytes);
+        let entry = Descriptor::new(media_type, *root, bytes.len() as u64);
+        self.seen.insert(*root);
+        self.add(&entry, document, DEEPEST)
+    }
+
+    fn child(&mut self, entry: &Descriptor, depth: usize) -> Result<()> {
+        if !self.seen.insert(entry.digest) {
+            return Ok(());
+        }
+        let bytes = self.bytes(&entry.digest, Some(entry.size))?;
+        let document = document::read(&bytes, Some(&entry.media_type))?;
+        self.add(&entry.bare(), document, depth)
+    }
+
+    fn add(&mut self, entry: &Descriptor, document: Document, depth: usize) -> Result<()> {
+        match document {
+            Document::Manifest(manifest) => self.image(&manifest),
+            Document::Index(_) if depth == 0 => return Err(too_deep(entry).into()),
+            Document::Index(children) => children
+                .iter()
+                .try_for_each(|child| self.child(child, depth - 1))?,
+        }
+        self.contents.manifests.push(entry.clone());
+        Ok(())
+    }
+
+    fn image(&mut self, manifest: &Manifest) {
+        let layers = manifest.layers.iter();
+        let blobs = layers.chain([&manifest.config]).map(Descriptor::bare);
+        self.contents.blobs.extend(blobs);
+        let told = manifest.annotations.get(BASE_NAME);
+        let base: Option<Reference> = told.and_then(|name| name.as_str()?.parse().ok());
+        let absent = manifest
+            .layers
+            .iter()
+            .filter(|layer| !self.shelves.hold(layer));
+        let origin = |layer: &Descriptor| Some((layer.digest, base.clone()?));
+        self.contents.origins.extend(absent.filter_map(origin));
+    }
+
+    fn bytes(&self, digest: &Digest, size: Option<u64>) -> Result<Vec<u8>> {
+        for store in &self.shelves.0 {
+            if let Some(bytes) = store.document(digest, size)? {
+                return Ok(bytes);
+            }
+        }
+        Err(self.gone(digest).into())
+    }
+
+    fn gone(&self, digest: &Digest) -> Fault {
+        let fault = Fault::new(
+            Kind::Offline,
+            format!("the manifest or index {digest} is not here"),
+        );
+        fault
+            .because(format!("it was looked for in {}", self.shelves.places()))
+            .hint("build the image again, or copy it whole, all platforms")
+    }
+}
+
+/// As the document says; else its shape does, as when it was read.
+fn media_type(document: &Document, bytes: &[u8]) -> String {
+    let own = json::parse(bytes).ok();
+    let own = own.and_then(|value| Some(value.get("mediaType")?.as_str()?.to_owned()));
+    own.unwrap_or_else(|| match document {
+        Document::Index(_) => Family::Oci.index().to_owned(),
+        Document::Manifest(manifest) => manifest.family.manifest().to_owned(),
+    })
+}
+
+fn too_deep(entry: &Descriptor) -> Fault {
+    Fault::new(
+        Kind::Disk,
+        format!(
+            "the index {} lies more than {DEEPEST} indexes deep",
+            entry.digest
+        ),
+    )
+}

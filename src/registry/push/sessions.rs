@@ -1,0 +1,152 @@
+//! Upload sessions: begun by POST, or by a mount that was not to be; ended by DELETE when nobody goes on with them.
+
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use reqwest::header::{CONTENT_LENGTH, HeaderValue};
+use reqwest::{Method, Url};
+
+use crate::digest::Descriptor;
+use crate::registry::Error;
+use crate::registry::auth::Access;
+use crate::registry::client::{Ask, Target};
+use crate::registry::patience::Patience;
+use crate::registry::push::Push;
+use crate::registry::transport::Response;
+
+/// How long a push that is over bothers about what it left behind.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+pub(super) const CREATE: &str = "create the repository first; ECR does not create it on push";
+
+/// Where sessions lie that were begun and not ended.
+#[derive(Default)]
+pub(super) struct Sessions(Mutex<BTreeSet<String>>);
+
+impl Sessions {
+    fn begun(&self, url: &Url) {
+        self.0
+            .lock()
+            .expect("nobody panics with it")
+            .insert(url.to_string());
+    }
+
+    pub(super) fn ended(&self, url: &Url) {
+        self.0
+            .lock()
+            .expect("nobody panics with it")
+            .remove(url.as_str());
+    }
+
+    /// The same session, at another place.
+    pub(super) fn moved(&self, from: &Url, to: &Url) {
+        self.ended(from);
+        self.begun(to);
+    }
+
+    fn take(&self) -> Vec<Url> {
+        let urls = std::mem::take(&mut *self.0.lock().expect("nobody panics with it"));
+        urls.iter().filter_map(|url| Url::parse(url).ok()).collect()
+    }
+}
+
+/// What a question came to.
+pub(super) enum Begun<T> {
+    There(T),
+    /// Bytes have to travel; into that session, if there is one already.
+    Session(Option<Url>),
+}
+
+impl Push<'_> {
+    /// Mounts a blob from a repository of the same registry. Whatever is not understood is as if it were not there.
+    pub(super) async fn mount<T>(
+        &self,
+        blob: &Descriptor,
+        from: &str,
+        there: T,
+    ) -> Result<Begun<T>, Error> {
+        let is_own = from == self.target.name;
+        if is_own && self.mounts_itself.get().is_some() {
+            return Ok(Begun::Session(None));
+        }
+        let access = match is_own {
+            true => Access::Push,
+            false => Access::PushFrom(from.to_owned()),
+        };
+        let ask = self.post(access, &format!("?mount={}&from={from}", blob.digest));
+        let answer = self.client.send(&ask, &mut Patience::once()).await;
+        Ok(match answer {
+            Ok(answer) if answer.status() == 201 => Begun::There(there),
+            Ok(answer) if answer.status() == 202 => Begun::Session(self.session(&answer).ok()),
+            _ => {
+                let _ = is_own.then(|| self.mounts_itself.set(()));
+                Begun::Session(None)
+            }
+        })
+    }
+
+    /// Begins a session.
+    pub(super) async fn begin(&self, patience: &mut Patience) -> Result<Url, Error> {
+        let ask = self.post(Access::Push, "");
+        let answer = self.client.send(&ask, patience).await?;
+        match answer.status() {
+            202 => self.session(&answer),
+            _ => Err(self.refused_to_begin(answer).await),
+        }
+    }
+
+    fn session(&self, answer: &Response) -> Result<Url, Error> {
+        let url = answer.location()?;
+        self.sessions.begun(&url);
+        Ok(url)
+    }
+
+    fn post(&self, access: Access, query: &str) -> Ask<'_> {
+        Ask {
+            repository: &self.target,
+            access,
+            method: Method::POST,
+            target: Target::Path(format!("blobs/uploads/{query}")),
+            // Some front ends answer 411 to a POST that does not say it.
+            headers: vec![(CONTENT_LENGTH, HeaderValue::from_static("0"))],
+            body: Some(Bytes::new()),
+        }
+    }
+
+    async fn refused_to_begin(&self, answer: Response) -> Error {
+        let name = self.parcel.repository.name();
+        let is_absent = answer.status() == 404;
+        let doing = format!("cannot begin an upload to `{name}`");
+        let error = self.client.refusal(&self.target, answer, &doing).await;
+        match is_absent {
+            true => error.hint(CREATE),
+            false => error,
+        }
+    }
+
+    /// Ends what was begun and not finished, as well as that goes, also after a signal.
+    pub(super) fn end_sessions(&self) {
+        let sessions = self.sessions.take();
+        if sessions.is_empty() {
+            return;
+        }
+        let all = join_all(sessions.into_iter().map(|url| self.end(url)));
+        let farewell = async { tokio::time::timeout(FAREWELL, all).await };
+        let _ = self.registry.runtime().block_on(farewell);
+    }
+
+    async fn end(&self, url: Url) {
+        let ask = Ask {
+            repository: &self.target,
+            access: Access::Push,
+            method: Method::DELETE,
+            target: Target::Url(url),
+            headers: Vec::new(),
+            body: None,
+        };
+        let _ = self.client.send(&ask, &mut Patience::once()).await;
+    }
+}
