@@ -21,6 +21,7 @@ mod peers_ko;
 mod peers_large;
 mod peers_login;
 mod peers_mounts;
+mod peers_push;
 mod peers_registries;
 mod peers_reproducible;
 mod peers_run;

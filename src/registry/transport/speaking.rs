@@ -1,6 +1,6 @@
 //! Finding out by the request itself whether a registry speaks http or https.
 
-use reqwest::Url;
+use reqwest::{Method, Url};
 
 use crate::registry::transport::trouble::{Kind, Trouble};
 use crate::registry::transport::{Payload, Request, Response, Transport, scheme};
@@ -28,21 +28,22 @@ impl Transport {
         url: &Url,
         (first, second): (&str, &str),
     ) -> Result<Response, Trouble> {
-        let failed = match self.ask(request, url, first).await {
-            Err(trouble) if is_mute(&trouble, url) => trouble,
+        let doubtful = match self.ask(request, url, first).await {
+            Err(trouble) if is_mute(&trouble, url) => Err(trouble),
+            Ok(response) if is_wordless(request, &response) => Ok(response),
             answer => return answer,
         };
         // A stream is spent.
         if matches!(request.payload, Payload::Stream(..)) {
-            return Err(failed);
+            return doubtful;
         }
         match self.ask(request, url, second).await {
-            Err(trouble) if is_mute(&trouble, url) => Err(failed),
+            Err(trouble) if is_mute(&trouble, url) => doubtful,
             answer => answer,
         }
     }
 
-    /// Tries one scheme; whatever answers in it is remembered.
+    /// Tries one scheme; whatever answers in it is remembered, unless it may be no answer of a registry.
     async fn ask(
         &self,
         request: &mut Request,
@@ -59,9 +60,17 @@ impl Transport {
                 error,
             });
         }
-        self.schemes.settle(&registry, &response.url);
+        if !is_wordless(request, &response) {
+            self.schemes.settle(&registry, &response.url);
+        }
         Ok(response)
     }
+}
+
+/// Whether a TLS port could have said this, whose sentence is not heard in the answer to a HEAD.
+fn is_wordless(request: &Request, response: &Response) -> bool {
+    let is_plain = response.url.scheme() == "http";
+    is_plain && request.method == Method::HEAD && response.status() == 400
 }
 
 /// Whether the other scheme may be spoken instead; where no port is named, it has a port of its own.

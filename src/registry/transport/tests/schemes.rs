@@ -50,6 +50,36 @@ async fn where_http_is_refused_on_loopback_https_is_spoken_and_remembered() {
 }
 
 #[tokio::test]
+async fn the_refusal_of_http_is_noticed_although_a_head_has_no_words() {
+    let registry = TestRegistry::https(&Authority::new());
+    let desk = Desk::with(&insecure());
+    let url = format!("http://{}/v2/a/manifests/v1", registry.host());
+    let head = request("HEAD", &registry.host(), &url);
+    let answer = desk.send(head).await.expect("an answer");
+    assert_eq!((answer.status(), answer.url.scheme()), (404, "https"));
+    assert_eq!(
+        desk.get(&registry.host(), "/v2/").await.expect("an answer"),
+        200
+    );
+}
+
+#[tokio::test]
+async fn a_400_to_a_head_is_an_answer_where_only_http_is_spoken() {
+    let registry = TestRegistry::start();
+    registry.rule(Rule::on("HEAD", "*").then(Action::Status(400)));
+    let desk = Desk::new();
+    for _ in 0..2 {
+        let head = to(&registry, "HEAD", "/v2/a/manifests/v1");
+        let answer = desk.send(head).await.expect("an answer");
+        assert_eq!((answer.status(), answer.url.scheme()), (400, "http"));
+    }
+    assert_eq!(
+        desk.get(&registry.host(), "/v2/").await.expect("an answer"),
+        200
+    );
+}
+
+#[tokio::test]
 async fn r34_a_certificate_that_is_refused_does_not_lead_back_to_http() {
     let registry = TestRegistry::https(&Authority::new());
     let desk = Desk::new();
