@@ -351,11 +351,7 @@ fn a_base_in_a_layout_is_pushed_from_it_and_what_it_lacks_must_be_there() {
     let lacking = env.path("lacking");
     let made = crate::support::base(&lacking, false, &[]);
     let registry = TestRegistry::start();
-    let arguments = format!("--base oci:{}@{}", lacking.display(), made.index);
-    // The path of this world has a space in it; words are split at spaces.
-    let link = std::env::temp_dir().join(format!("rbuild-push-{}", std::process::id()));
-    std::os::unix::fs::symlink(&lacking, &link).expect("linked");
-    let arguments = arguments.replace(&lacking.display().to_string(), &link.display().to_string());
+    let arguments = format!("--base oci:@/lacking@{}", made.index);
     push(&env, &registry, &arguments)
         .ends_with(4)
         .says(&made.layer);
@@ -370,5 +366,4 @@ fn a_base_in_a_layout_is_pushed_from_it_and_what_it_lacks_must_be_there() {
         &format!("{arguments} -t v2 --image-label a=b"),
     )
     .succeeds();
-    fs::remove_file(&link).expect("removed");
 }
