@@ -87,13 +87,7 @@ impl Registry {
 
     /// Runs one conversation to its end on this thread; a signal ends it.
     fn wait<T>(&self, conversation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        self.runtime().block_on(async {
-            tokio::select! {
-                biased;
-                result = conversation => result,
-                stopped = stopped() => Err(stopped),
-            }
-        })
+        self.runtime().block_on(until(stopped(), conversation))
     }
 
     fn runtime(&self) -> &Runtime {
@@ -111,6 +105,18 @@ impl Registry {
 
     fn client(&self) -> &Client {
         &self.0.client
+    }
+}
+
+/// What a conversation comes to, unless it is to stop before that.
+async fn until<T>(
+    stopped: impl Future<Output = Error>,
+    conversation: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    tokio::select! {
+        biased;
+        result = conversation => result,
+        stopped = stopped => Err(stopped),
     }
 }
 

@@ -45,6 +45,11 @@ impl Patience {
         Patience::at(1_000)
     }
 
+    #[cfg(test)]
+    pub(super) fn in_earnest() -> Patience {
+        Patience::at(1)
+    }
+
     fn at(haste: u32) -> Patience {
         Patience {
             tries: TRIES,

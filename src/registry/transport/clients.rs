@@ -64,7 +64,7 @@ impl Clients {
         plain(self.proxies.clone(), times)
             .tls_backend_preconfigured(config)
             .build()
-            .map_err(unusable)
+            .map_err(|error| unusable(&error))
     }
 }
 
@@ -84,6 +84,6 @@ fn plain(proxies: Proxies, times: Times) -> ClientBuilder {
         .http2_adaptive_window(true)
 }
 
-fn unusable(error: reqwest::Error) -> Error {
+fn unusable(error: &reqwest::Error) -> Error {
     Error::new(Cause::Settings, "cannot make an HTTP client").because(error.to_string())
 }

@@ -53,7 +53,9 @@ impl Decoder {
     /// Some of what was fed, decoded; may be empty.
     pub(super) fn take(&mut self) -> Result<Bytes, Error> {
         let size = self.waiting.len().min(PIECE);
-        self.gzip.write_all(&self.waiting[..size]).map_err(broken)?;
+        self.gzip
+            .write_all(&self.waiting[..size])
+            .map_err(|error| broken(&error))?;
         self.waiting.advance(size);
         Ok(std::mem::take(self.gzip.get_mut()).into())
     }
@@ -61,7 +63,7 @@ impl Decoder {
     /// The rest, when the encoded body has ended; no body at all is fine.
     pub(super) fn finish(&mut self) -> Result<Bytes, Error> {
         if self.has_begun {
-            self.gzip.try_finish().map_err(broken)?;
+            self.gzip.try_finish().map_err(|error| broken(&error))?;
         }
         Ok(std::mem::take(self.gzip.get_mut()).into())
     }
@@ -89,7 +91,7 @@ fn unasked(encodings: &str) -> Error {
     .because(format!("`Content-Encoding: {encodings}`"))
 }
 
-fn broken(error: std::io::Error) -> Error {
+fn broken(error: &std::io::Error) -> Error {
     Error::new(
         Cause::Protocol,
         "the answer says that it is gzip, but it is not",

@@ -106,3 +106,62 @@ fn element(input: &[u8]) -> Option<Element<'_>> {
     let (content, rest) = rest.split_at_checked(length)?;
     Some((*tag, content, rest))
 }
+
+#[cfg(test)]
+mod tests {
+    use rcgen::{CertificateParams, DnType, KeyPair, date_time_ymd};
+
+    use super::*;
+
+    fn certificate(from: i32, until: i32) -> Vec<u8> {
+        let mut params = CertificateParams::default();
+        params.distinguished_name = rcgen::DistinguishedName::new();
+        for (kind, value) in [
+            (DnType::CommonName, "Korp Röot"),
+            (DnType::CountryName, "DE"),
+            (DnType::OrganizationName, "Korp"),
+        ] {
+            params.distinguished_name.push(kind, value);
+        }
+        (params.not_before, params.not_after) =
+            (date_time_ymd(from, 3, 1), date_time_ymd(until, 12, 31));
+        let key = KeyPair::generate().expect("a key");
+        params
+            .self_signed(&key)
+            .expect("a certificate")
+            .der()
+            .to_vec()
+    }
+
+    #[test]
+    fn r34_issuer_and_validity_are_read() {
+        let read = certificate(1999, 2051);
+        assert_eq!(issuer(&read), "CN=Korp Röot, O=Korp");
+        let (from, until) = validity(&read).expect("both");
+        assert_eq!(
+            (from.as_str(), until.as_str()),
+            ("19990301000000", "20511231000000")
+        );
+        let (from, until) = validity(&certificate(2000, 2049)).expect("both");
+        assert_eq!(
+            (from.as_str(), until.as_str()),
+            ("20000301000000", "20491231000000")
+        );
+    }
+
+    #[test]
+    fn what_is_cut_or_altered_is_read_as_nothing_and_never_panics() {
+        let whole = certificate(2020, 2030);
+        for length in 0..whole.len() {
+            assert_eq!(validity(&whole[..length]), None);
+            assert_eq!(issuer(&whole[..length]), "");
+        }
+        for at in 0..whole.len().min(300) {
+            for byte in [0, 0x7f, 0x80, 0x84, 0xff] {
+                let mut altered = whole.clone();
+                altered[at] = byte;
+                let _ = (issuer(&altered), validity(&altered));
+            }
+        }
+    }
+}

@@ -7,7 +7,7 @@ use crate::registry::error::{Cause, Error};
 use crate::registry::origin::shown;
 use crate::registry::transport::decoding::Decoder;
 use crate::registry::transport::limits::{HEADERS, HOPS};
-use crate::registry::transport::trouble::{Kind, Tried, Trouble};
+use crate::registry::transport::trouble::{Tried, Trouble};
 use crate::registry::transport::trust::{Trust, authority};
 use crate::registry::transport::upload_body::{Pulse, UploadBody};
 use crate::registry::transport::{
@@ -54,7 +54,7 @@ impl Transport {
             .ok_or_else(|| tried.silence())?;
         let answer = answer.map_err(|error| tried.failure(&error))?;
         if answer.status() == 407 {
-            return Err(tried.trouble(Kind::Final, "the proxy asks who we are (status 407)"));
+            return Err(tried.unknown_to_proxy());
         }
         self.accepted(request, (url, secret), answer)
     }

@@ -74,9 +74,22 @@ impl Tried<'_> {
                 self.trouble(Kind::Passing, &reason)
             }
             (true, _) if is_refused => self.trouble(Kind::ClosedDoor, "connection refused"),
-            (true, _) if self.proxy.is_some() => self.trouble(Kind::Passing, &root(error)),
+            (true, _) if self.proxy.is_some() => self.tunnel(&root(error)),
             _ => self.trouble(Kind::Garbled, &root(error)),
         }
+    }
+
+    /// hyper-util has no type for it: a proxy that wants to know who we are says so in these words.
+    fn tunnel(&self, reason: &str) -> Trouble {
+        match reason.contains("proxy authorization required") {
+            true => self.unknown_to_proxy(),
+            false => self.trouble(Kind::Passing, reason),
+        }
+    }
+
+    pub(super) fn unknown_to_proxy(&self) -> Trouble {
+        let reason = "the proxy does not know us (status 407): its URL can hold `user:password@`";
+        self.trouble(Kind::Final, reason)
     }
 
     /// Whose name had to be looked up.
