@@ -36,7 +36,7 @@ pub(crate) fn login(arguments: &LoginArguments, world: &World) -> Result<()> {
     }
     let (user, kept) = (report::escaped(&user), report::escaped(&login.kept));
     report::tell(&format!(
-        "logged in to `{name}` as `{user}`; the password is kept by {kept}"
+        "logged in to `{name}` as `{user}`; the password is kept {kept}"
     ));
     Ok(())
 }

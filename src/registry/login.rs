@@ -14,7 +14,7 @@ use crate::registry::{Registry, Settings};
 /// What a login came to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Login {
-    /// The file or the helper that keeps the password now.
+    /// Where the password is now: `in FILE`, `by HELPER`.
     pub(crate) kept: String,
     /// Whether the registry asked who we are; if not, nobody knows whether the password is right.
     pub(crate) is_checked: bool,

@@ -19,7 +19,7 @@ use crate::registry::credentials::secret::Hidden;
 use crate::registry::error::{Cause, Error};
 
 impl Credentials {
-    /// Keeps a password for a registry; says where.
+    /// Keeps a password for a registry; says where: `in FILE`, `by HELPER`.
     pub(crate) fn keep(
         &self,
         registry: &str,
@@ -34,7 +34,7 @@ impl Credentials {
         };
         if let Some(helper) = helper {
             helper.store(server, user, password)?;
-            return Ok(helper.shown());
+            return Ok(format!("by {}", helper.shown()));
         }
         let mut content = file.map_or_else(Map::new, AuthFile::content);
         let auth = STANDARD.encode(format!("{user}:{}", password.reveal()));
@@ -42,7 +42,7 @@ impl Credentials {
         auths.retain(|key, _| names::normal(key) != names::normal(registry));
         auths.insert(server.to_owned(), json!({"auth": auth}));
         write(&path, &content)?;
-        Ok(format!("{}, in plain text", path.display()))
+        Ok(format!("in {}, in plain text", path.display()))
     }
 
     /// Forgets what was kept; `false` when there was nothing in the file and no helper to tell.

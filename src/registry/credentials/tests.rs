@@ -499,7 +499,7 @@ fn a_helper_keeps_and_forgets_where_one_is_named() {
     let kept = credentials.keep("docker.io", ("u", &Hidden::new("p\"q")));
     assert_eq!(
         kept.expect("kept"),
-        "credential helper `docker-credential-all`"
+        "by credential helper `docker-credential-all`"
     );
     let stored: Value = serde_json::from_str(&home.read("told-store")).expect("JSON");
     let server = "https://index.docker.io/v1/";
