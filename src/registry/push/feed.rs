@@ -18,10 +18,10 @@ use crate::registry::reading::Reader;
 use crate::registry::{Cause, Error};
 use crate::store::{self, Blob};
 
-/// What is read from a store at once, in bytes.
+/// What is read from a store at once, in bytes; measured: smaller ones cost wake-ups, larger ones leave the processor's cache.
 const PIECE: usize = 256 * 1024;
 /// Pieces that wait for the network.
-const WAITING: usize = 2;
+const WAITING: usize = 4;
 
 /// Where bytes come from; opened anew for each try.
 pub(super) enum Source<'a> {
@@ -63,14 +63,26 @@ impl Source<'_> {
 }
 
 fn piece(blob: &mut Blob, name: &str) -> Result<Option<Bytes>, Error> {
-    let mut bytes = Vec::with_capacity(PIECE);
-    let read = blob.take(PIECE as u64).read_to_end(&mut bytes);
+    let mut bytes = vec![0; PIECE];
+    let read = fill(blob, &mut bytes);
     match (read, interrupt::check()) {
         (_, Err(stopped)) => Err(Error::new(Cause::Stopped, stopped.to_string())),
         (Err(error), _) => Err(store::Error::of_io("read", name.as_ref(), error).into()),
         (Ok(0), _) => Ok(None),
-        (Ok(_), _) => Ok(Some(bytes.into())),
+        (Ok(count), _) => Ok(Some(Bytes::from(bytes).split_to(count))),
     }
+}
+
+/// Reads until `buffer` is full, or nothing is left. Of a damaged blob nothing is given that was read with its end.
+fn fill(blob: &mut Blob, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut count = 0;
+    while count < buffer.len() {
+        match blob.read(&mut buffer[count..])? {
+            0 => break,
+            more => count += more,
+        }
+    }
+    Ok(count)
 }
 
 /// The near end of a request's body.
