@@ -150,6 +150,11 @@ impl Response {
         .any(|words| text.contains(words))
     }
 
+    /// Whether a TLS port may have said so, and nobody heard: the answer to a HEAD has no words.
+    pub(super) fn may_ask_for_tls(&self) -> bool {
+        self.method == Method::HEAD && self.status() == 400 && self.url.scheme() == "http"
+    }
+
     fn broken(&self, reason: String) -> Error {
         let problem = format!("the answer of `{}` broke off", shown(&self.url));
         Error::new(Cause::Unreachable, problem).because(reason)

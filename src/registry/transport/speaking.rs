@@ -28,21 +28,22 @@ impl Transport {
         url: &Url,
         (first, second): (&str, &str),
     ) -> Result<Response, Trouble> {
-        let failed = match self.ask(request, url, first).await {
-            Err(trouble) if is_mute(&trouble, url) => trouble,
+        let heard = match self.ask(request, url, first).await {
+            Err(trouble) if is_mute(&trouble, url) => Err(trouble),
+            Ok(response) if response.may_ask_for_tls() => Ok(response),
             answer => return answer,
         };
         // A stream is spent.
         if matches!(request.payload, Payload::Stream(..)) {
-            return Err(failed);
+            return heard;
         }
         match self.ask(request, url, second).await {
-            Err(trouble) if is_mute(&trouble, url) => Err(failed),
+            Err(trouble) if is_mute(&trouble, url) => heard,
             answer => answer,
         }
     }
 
-    /// Tries one scheme; whatever answers in it is remembered.
+    /// Tries one scheme; whatever clearly answers in it is remembered.
     async fn ask(
         &self,
         request: &mut Request,
@@ -59,7 +60,9 @@ impl Transport {
                 error,
             });
         }
-        self.schemes.settle(&registry, &response.url);
+        if !response.may_ask_for_tls() {
+            self.schemes.settle(&registry, &response.url);
+        }
         Ok(response)
     }
 }

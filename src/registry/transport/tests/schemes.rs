@@ -50,6 +50,35 @@ async fn where_http_is_refused_on_loopback_https_is_spoken_and_remembered() {
 }
 
 #[tokio::test]
+async fn a_400_without_words_to_a_head_is_no_proof_of_http() {
+    let registry = TestRegistry::https(&Authority::new());
+    let url = format!("http://{}/v2/", registry.host());
+    let head = || request("HEAD", &registry.host(), &url);
+    let strict = Desk::new().send(head()).await.err().expect("not trusted");
+    assert!(
+        told(&strict).contains("not trusted here"),
+        "{}",
+        told(&strict)
+    );
+    let answer = Desk::with(&insecure()).send(head()).await;
+    let answer = answer.expect("an answer");
+    assert_eq!((answer.status(), answer.url.scheme()), (200, "https"));
+    assert_eq!(registry.count("HEAD", "/v2/"), 1);
+}
+
+#[tokio::test]
+async fn where_only_http_is_spoken_a_400_to_a_head_is_the_answer() {
+    let registry = TestRegistry::start();
+    registry.rule(Rule::on("HEAD", "*").then(Action::Status(400)));
+    let desk = Desk::new();
+    let answer = desk.send(to(&registry, "HEAD", "/v2/")).await;
+    assert_eq!(answer.expect("an answer").status(), 400);
+    let answer = desk.get(&registry.host(), "/v2/").await;
+    assert_eq!(answer.expect("an answer"), 200);
+    assert_eq!(registry.count("HEAD", "/v2/"), 1);
+}
+
+#[tokio::test]
 async fn r34_a_certificate_that_is_refused_does_not_lead_back_to_http() {
     let registry = TestRegistry::https(&Authority::new());
     let desk = Desk::new();
