@@ -30,6 +30,7 @@ mod peers_registry_tls;
 mod peers_reproducible;
 mod peers_run;
 mod peers_skopeo;
+mod peers_sockets;
 mod peers_strace;
 mod peers_test_registry;
 mod peers_valid;
