@@ -40,6 +40,7 @@ mod push_stopped;
 mod registry;
 mod registry_config;
 mod registry_tokens;
+mod rust_client;
 mod served;
 mod signals;
 mod strange_layouts;
