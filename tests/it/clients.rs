@@ -56,15 +56,27 @@ impl Clients {
     /// A client in this home, to be given arguments.
     pub(crate) fn command(&self, program: &str) -> Command {
         let mut command = Command::new(program);
-        command.stdin(Stdio::null()).env("HOME", &self.home);
-        command.env("REGISTRY_AUTH_FILE", self.auth_file());
+        command.stdin(Stdio::null());
+        self.settle(&mut command);
+        command
+    }
+
+    /// Lets a command live in this home.
+    pub(crate) fn settle(&self, command: &mut Command) {
+        command
+            .env("HOME", &self.home)
+            .env("REGISTRY_AUTH_FILE", self.auth_file());
         for name in ["DOCKER_CONFIG", "XDG_RUNTIME_DIR", "XDG_CONFIG_HOME"] {
             command.env_remove(name);
         }
         if let Some(authority) = &self.authority {
             command.env("SSL_CERT_FILE", authority);
         }
-        command
+    }
+
+    /// Whether there is TLS, so that certificates are to be verified.
+    pub(crate) fn verifies(&self) -> bool {
+        self.authority.is_some()
     }
 
     /// The docker configuration of this home, which podman and skopeo are pointed at too.
@@ -78,7 +90,7 @@ impl Clients {
 
     /// With the flags that make it speak http where nobody said https.
     pub(crate) fn skopeo(&self, arguments: &[&str]) -> Run {
-        let verify = self.authority.is_some();
+        let verify = self.verifies();
         let flags = match arguments.first() {
             Some(&"copy") => ["src", "dest"].map(|end| format!("--{end}-tls-verify={verify}")),
             _ => [format!("--tls-verify={verify}"), "--debug=false".to_owned()],

@@ -342,7 +342,10 @@ fn a_registry_that_takes_nothing_is_an_error_with_its_words() {
     });
     let failed = push(&env, &registry, "").ends_with(7);
     assert_eq!(failed.stdout(), "");
-    failed.says(&registry.host()).says("405");
+    failed
+        .says(&registry.host())
+        .says("405")
+        .says("it takes no images");
 }
 
 #[test]

@@ -6,6 +6,7 @@
     reason = "tests start peers and talk to them on loopback"
 )]
 
+use std::fs::File;
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -19,6 +20,9 @@ use crate::test_registry::{Authority, Options, TestRegistry};
 /// How often something that starts is asked whether it is there; with [`PAUSE`] half a minute.
 const TRIES: usize = 300;
 const PAUSE: Duration = Duration::from_millis(100);
+
+/// What a registry says, of its requests and else.
+const LOG: &str = "log";
 
 /// Who is let in by [`Access::Htpasswd`] and [`Access::Token`]; with tokens everybody else may pull.
 pub(crate) const USER: &str = "user";
@@ -78,7 +82,7 @@ pub(crate) struct Registry {
     pub(crate) tokens: Option<TokenServer>,
     /// Where a redirecting registry sends its clients.
     pub(crate) blob_store: Option<TestRegistry>,
-    _root: tempfile::TempDir,
+    root: tempfile::TempDir,
 }
 
 /// What surrounds a registry that is about to start.
@@ -120,17 +124,24 @@ impl Registry {
                 blob_store: blob_store.as_ref(),
             },
         );
-        let quiet = command.stdin(Stdio::null()).stdout(Stdio::null());
-        let spawned = quiet.stderr(Stdio::null()).spawn();
+        let (log, errors) = log(root.path());
+        let told = command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        let spawned = told.spawn();
         let mut registry = Registry {
             child: spawned.unwrap_or_else(|error| panic!("{:?}: {error}", options.program)),
             host,
             storage,
             tokens,
             blob_store,
-            _root: root,
+            root,
         };
         registry.is_ready().then_some(registry)
+    }
+
+    /// What distribution wrote of the requests of rbuild alone, `METHOD PATH[?QUERY] STATUS`, in order of their ends.
+    pub(crate) fn asked(&self) -> Vec<String> {
+        let log = std::fs::read_to_string(self.root.path().join(LOG)).expect("a log");
+        log.lines().filter_map(request_of_rbuild).collect()
     }
 
     /// Waits until it answers, be it that it wants TLS or a login.
@@ -146,6 +157,23 @@ impl Drop for Registry {
         let _ = self.child.kill();
         let _ = self.child.wait();
     }
+}
+
+/// Two handles of one log: crane writes of requests to standard error, distribution to standard output.
+fn log(root: &Path) -> (File, File) {
+    let log = File::create(root.join(LOG)).expect("a log");
+    (log.try_clone().expect("cloned"), log)
+}
+
+/// From `ADDRESS - - [TIME] "METHOD PATH HTTP/1.1" STATUS SIZE "REFERER" "rbuild/VERSION"`.
+fn request_of_rbuild(line: &str) -> Option<String> {
+    let mut quoted = line.split('"');
+    let request = quoted.nth(1)?.strip_suffix(" HTTP/1.1")?;
+    let status = quoted.next()?.split_whitespace().next()?;
+    let agent = quoted.nth(2)?;
+    agent
+        .starts_with("rbuild/")
+        .then(|| format!("{request} {status}"))
 }
 
 fn command(options: &RegistryOptions<'_>, around: &Surroundings<'_>) -> Command {

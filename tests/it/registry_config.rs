@@ -15,7 +15,7 @@ use crate::support::run;
 pub(crate) fn write(options: &RegistryOptions<'_>, around: &Surroundings<'_>) -> PathBuf {
     let mut config = json!({
         "version": 0.1,
-        "log": {"level": "error", "accesslog": {"disabled": true}},
+        "log": {"level": "error", "accesslog": {"disabled": false}},
         "storage": {
             "filesystem": {"rootdirectory": around.storage},
             "delete": {"enabled": true},

@@ -36,11 +36,23 @@ pub(crate) struct Replay {
     rustc: PathBuf,
 }
 
-/// Recorded once, with the recorder in the place of the real programs.
 pub(crate) fn replay() -> &'static Replay {
     static REPLAY: OnceLock<Replay> = OnceLock::new();
-    REPLAY.get_or_init(|| {
-        let directory = lasting("replay");
+    REPLAY.get_or_init(|| Replay::record("replay", ""))
+}
+
+/// As [`replay`], for builds for [`BOTH`].
+pub(crate) fn replay_of_both() -> &'static Replay {
+    static REPLAY: OnceLock<Replay> = OnceLock::new();
+    REPLAY.get_or_init(|| Replay::record("replay-of-both", BOTH))
+}
+
+pub(crate) const BOTH: &str = "--platform linux/amd64,linux/arm64";
+
+impl Replay {
+    /// Done once, with the recorder in the place of the real programs.
+    fn record(name: &str, arguments: &str) -> Replay {
+        let directory = lasting(name);
         fs::create_dir_all(&directory).expect("made");
         let recorder = "real=$(basename \"$0\"); $real \"$@\" | tee \"$0.$1\"";
         let replay = Replay {
@@ -48,17 +60,15 @@ pub(crate) fn replay() -> &'static Replay {
             rustc: script(&directory.join("rustc"), recorder),
         };
         let env = TestEnv::new();
-        let build = "build . --push=false --base scratch --offline";
+        let build = format!("build . --push=false --base scratch --offline {arguments}");
         let mut command = env.command(hello());
-        run(replay.given_to(&mut command).args(build.split(' '))).succeeds();
+        run(replay.given_to(&mut command).args(build.split_whitespace())).succeeds();
         let player = "exec cat \"$0.$1\"";
         script(&replay.cargo, player);
         script(&replay.rustc, player);
         replay
-    })
-}
+    }
 
-impl Replay {
     pub(crate) fn given_to<'a>(&self, command: &'a mut Command) -> &'a mut Command {
         command.env("CARGO", &self.cargo).env("RUSTC", &self.rustc)
     }

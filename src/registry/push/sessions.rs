@@ -22,6 +22,9 @@ const FAREWELL: Duration = Duration::from_secs(2);
 
 pub(super) const CREATE: &str = "create the repository first; ECR does not create it on push";
 
+const READ_ONLY: &str =
+    "it takes no images: it is read-only for now, or pulls through from a registry that does";
+
 /// Where sessions lie that were begun and not ended.
 #[derive(Default)]
 pub(super) struct Sessions(Mutex<BTreeSet<String>>);
@@ -118,12 +121,13 @@ impl Push<'_> {
 
     async fn refused_to_begin(&self, answer: Response) -> Error {
         let name = self.parcel.repository.name();
-        let is_absent = answer.status() == 404;
+        let status = answer.status();
         let doing = format!("cannot begin an upload to `{name}`");
         let error = self.client.refusal(&self.target, answer, &doing).await;
-        match is_absent {
-            true => error.hint(CREATE),
-            false => error,
+        match status {
+            404 => error.hint(CREATE),
+            405 => error.hint(READ_ONLY),
+            _ => error,
         }
     }
 
