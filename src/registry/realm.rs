@@ -1,14 +1,13 @@
 //! Where a token may be asked for: the realm of a challenge is chosen by whoever answered, so it is not trusted.
 //!
 //! A realm on another public host is right for many registries. What is refused: credentials in it, http where the registry was spoken
-//! to in https, and addresses inside this machine or a cloud's metadata service, unless the registry itself is there
+//! to in https, and addresses inside this machine or a cloud's metadata service, unless the registry itself is there or both are on this machine
 //! (CVE-2026-48978, CVE-2026-24845, CVE-2026-33540). Nothing is asked for here.
-
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use reqwest::Url;
 
 use crate::registry::error::{Cause, Error};
+use crate::registry::inward::may_lead;
 
 /// The realm as a URL, resolved against where the registry was spoken to.
 pub(super) fn checked(realm: &str, registry: &Url) -> Result<Url, Error> {
@@ -22,7 +21,6 @@ pub(super) fn checked(realm: &str, registry: &Url) -> Result<Url, Error> {
 }
 
 fn objection(url: &Url, registry: &Url) -> Option<&'static str> {
-    let same_host = url.host_str() == registry.host_str();
     if !url.username().is_empty() || url.password().is_some() {
         return Some("it holds a user name or a password");
     }
@@ -32,10 +30,11 @@ fn objection(url: &Url, registry: &Url) -> Option<&'static str> {
         "http" => return Some("it would be asked without encryption"),
         _ => return Some("it is neither http nor https"),
     }
-    if is_inside(url) && !same_host && !is_loopback(registry) {
-        return Some("it lies inside this machine or its network's own services");
-    }
-    None
+    let leads = may_lead(
+        registry.host_str().unwrap_or_default(),
+        url.host_str().unwrap_or_default(),
+    );
+    (!leads).then_some("it lies inside this machine or its network's own services")
 }
 
 /// Without what could be a secret.
@@ -54,68 +53,10 @@ fn refused(registry: &Url, why: &str) -> Error {
     .because("nothing was sent there")
 }
 
-/// The address that stands as the host; URLs spell it in one way only.
-fn address(url: &Url) -> Option<IpAddr> {
-    let host = url.host_str()?;
-    let bare = host.trim_start_matches('[').trim_end_matches(']');
-    bare.parse().ok()
-}
-
-fn is_loopback(url: &Url) -> bool {
-    match address(url) {
-        Some(IpAddr::V4(address)) => address.is_loopback(),
-        Some(IpAddr::V6(address)) => {
-            address.is_loopback() || v4(address).is_some_and(|v4| v4.is_loopback())
-        }
-        None => url.host_str().is_some_and(is_local_name),
-    }
-}
-
-/// Loopback, link-local, unspecified, and the addresses of metadata services.
-fn is_inside(url: &Url) -> bool {
-    match address(url) {
-        Some(IpAddr::V4(address)) => is_inside_v4(address),
-        Some(IpAddr::V6(address)) => is_inside_v6(address),
-        None => url.host_str().is_none_or(|name| {
-            is_local_name(name) || name.trim_end_matches('.') == "metadata.google.internal"
-        }),
-    }
-}
-
-fn is_local_name(name: &str) -> bool {
-    let name = name.trim_end_matches('.').to_ascii_lowercase();
-    name == "localhost" || name.ends_with(".localhost")
-}
-
-fn is_inside_v4(address: Ipv4Addr) -> bool {
-    address.is_loopback()
-        || address.is_link_local()
-        || address.octets()[0] == 0
-        || address.is_broadcast()
-        || address == Ipv4Addr::new(100, 100, 100, 200)
-}
-
-fn is_inside_v6(address: Ipv6Addr) -> bool {
-    v4(address).is_some_and(is_inside_v4)
-        || address.is_loopback()
-        || address.is_unspecified()
-        || address.is_unicast_link_local()
-        || address == Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)
-}
-
-/// The IPv4 address in a mapped, compatible or translated one.
-fn v4(address: Ipv6Addr) -> Option<Ipv4Addr> {
-    let translated = matches!(address.segments(), [0x64, 0xff9b, 0, 0, 0, 0, _, _]);
-    if !translated {
-        return address.to_ipv4();
-    }
-    let [.., a, b, c, d] = address.octets();
-    Some(Ipv4Addr::new(a, b, c, d))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::inward::is_inward;
 
     fn ask(realm: &str, registry: &str) -> Result<String, String> {
         let registry = Url::parse(registry).expect("a URL");
@@ -204,6 +145,7 @@ mod tests {
         assert!(ask("http://127.0.0.1:5001/token", "http://127.0.0.1:5000/").is_ok());
         assert!(ask("http://localhost:5001/token", "http://[::1]:5000/").is_ok());
         assert!(ask("https://169.254.1.1/token", "https://169.254.1.1:5000/").is_ok());
+        assert!(ask("http://169.254.169.254/token", "http://127.0.0.1:5000/").is_err());
     }
 
     #[test]
@@ -239,7 +181,7 @@ mod tests {
             if let Ok(url) = ask(&realm, "https://r.example/") {
                 let url = Url::parse(&url).expect("a URL");
                 assert_eq!((url.scheme(), url.username()), ("https", ""), "{realm}");
-                assert!(!is_inside(&url), "{realm}");
+                assert!(!is_inward(url.host_str().expect("a host")), "{realm}");
             }
         }
     }

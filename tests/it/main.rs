@@ -11,6 +11,8 @@ mod crowd;
 mod engines;
 mod feed;
 mod hostile;
+mod hostile_origins;
+mod internet;
 mod login;
 mod mutations;
 mod offline;
