@@ -12,6 +12,7 @@ mod engines;
 mod feed;
 mod hostile;
 mod hostile_origins;
+mod hostile_stage;
 mod internet;
 mod login;
 mod mutations;
