@@ -37,6 +37,7 @@ mod push_stopped;
 mod registry;
 mod registry_config;
 mod registry_tokens;
+mod secrets;
 mod served;
 mod signals;
 mod strange_layouts;
