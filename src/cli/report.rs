@@ -151,7 +151,7 @@ fn safe(text: impl Iterator<Item = char>, kept: &[char]) -> String {
     let mut safe = String::new();
     for character in text {
         let harmful = character.is_control()
-            || matches!(character, '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+            || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if harmful && !kept.contains(&character) {
             safe.extend(character.escape_default());
         } else {
@@ -212,6 +212,10 @@ mod tests {
         assert_eq!(
             shown,
             "a\\u{1b}]52;c;x\\u{7}b\\r\\u{202e}c\\u{2066}\\u{9b}\\u{2028}"
+        );
+        assert_eq!(
+            escaped("\u{200e}\u{200f}\u{61c}"),
+            "\\u{200e}\\u{200f}\\u{61c}"
         );
         assert_eq!(escaped("plain ü"), "plain ü");
         assert_eq!(

@@ -25,6 +25,7 @@ use crate::registry::settings::Settings;
 use crate::registry::standing::Standing;
 use crate::registry::token::Counter;
 use crate::registry::transport::{Request, Response, Secret, Transport};
+use crate::registry::veil::Veil;
 
 /// More answers to one request are never given: the second brought a scope that was new.
 const ROUNDS: u32 = 2;
@@ -61,6 +62,8 @@ pub(super) struct Keeper {
     /// Instead of what lies in files: a login that is tried.
     given: Option<Credential>,
     standings: Mutex<BTreeMap<Place, Arc<Lock<Standing>>>>,
+    /// Is told every secret before it is sent.
+    veil: Veil,
 }
 
 /// A secret that is tried out; while nobody knows whether it is right, nobody else sends it.
@@ -93,16 +96,18 @@ impl Trial {
 }
 
 impl Keeper {
-    pub(super) fn new(settings: &Settings, listeners: &Listeners) -> Keeper {
+    pub(super) fn new(settings: &Settings, listeners: &Listeners, veil: &Veil) -> Keeper {
         Keeper {
             credentials: Arc::new(Credentials::new(settings, &listeners.notes)),
             given: None,
             standings: Mutex::default(),
+            veil: veil.clone(),
         }
     }
 
     /// A keeper that answers with one credential alone.
     pub(super) fn of(self, credential: Credential) -> Keeper {
+        self.veil.learn(credential.words());
         Keeper {
             given: Some(credential),
             ..self
@@ -125,7 +130,10 @@ impl Keeper {
         };
         let base = means.transport.base(&repository.endpoint.name).await?;
         let scopes = Scopes::of(&repository.name, access);
-        standing.lock().await.secret((&scopes, &base), means).await
+        let mut standing = standing.lock().await;
+        let secret = standing.secret((&scopes, &base), means).await?;
+        self.veil.learn(secret.iter().flat_map(Secret::words));
+        Ok(secret)
     }
 
     /// What to send after a 401, or an error that says who we were. `sent` is what the refused request carried, and `round` how
@@ -165,6 +173,7 @@ impl Keeper {
                     registry: repository.endpoint.name.clone(),
                 };
                 let secret = standing.fetch((counter, &base), scopes, means).await;
+                self.veil.learn(secret.iter().flat_map(Secret::words));
                 secret
                     .map(Trial::sure)
                     .map_err(|error| self.told(&standing, error))
@@ -187,6 +196,7 @@ impl Keeper {
             tokio::task::spawn_blocking(move || credentials.find(&endpoint.name, &name)).await;
         let found = found.map_err(|error| Error::new(Cause::Unauthorized, error.to_string()))?;
         let found = found.inspect_err(|error| standing.condemn(None, error))?;
+        self.veil.learn(found.iter().flat_map(Credential::words));
         standing.credential = Some(found);
         Ok(())
     }

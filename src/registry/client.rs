@@ -25,12 +25,15 @@ use crate::registry::error::Error;
 use crate::registry::patience::Patience;
 use crate::registry::settings::Settings;
 use crate::registry::transport::{Payload, Redirects, Request, Response, Secret, Transport};
+use crate::registry::veil::Veil;
 
 pub(super) struct Client {
     pub(super) settings: Settings,
     pub(super) listeners: Listeners,
     pub(super) transport: Transport,
     pub(super) keeper: Keeper,
+    /// Over all that is said outside.
+    pub(super) veil: Veil,
 }
 
 /// One request to a repository.
@@ -53,17 +56,25 @@ pub(super) enum Target {
 
 impl Client {
     pub(super) fn new(settings: Settings, listeners: Listeners) -> Client {
+        let veil = Veil::default();
+        let notes = veil.over_notes(&listeners.notes);
+        Client::veiled(settings, Listeners { notes, ..listeners }, veil)
+    }
+
+    fn veiled(settings: Settings, listeners: Listeners, veil: Veil) -> Client {
         Client {
             transport: Transport::new(&settings, &listeners),
-            keeper: Keeper::new(&settings, &listeners),
+            keeper: Keeper::new(&settings, &listeners, &veil),
             settings,
             listeners,
+            veil,
         }
     }
 
     /// A client that answers with one credential alone, whatever lies in files.
     pub(super) fn as_somebody(&self, credential: Credential) -> Client {
-        let client = Client::new(self.settings.clone(), self.listeners.clone());
+        let (settings, listeners) = (self.settings.clone(), self.listeners.clone());
+        let client = Client::veiled(settings, listeners, self.veil.clone());
         Client {
             keeper: client.keeper.of(credential),
             ..client

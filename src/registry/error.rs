@@ -67,6 +67,18 @@ impl Error {
         self
     }
 
+    /// The same in other words: `change` is given the message, each reason and each hint.
+    pub(super) fn with_text(&self, change: impl Fn(&str) -> String) -> Error {
+        let fault = &self.fault;
+        let error = Error {
+            cause: self.cause,
+            fault: Box::new(Fault::new(fault.kind, change(&fault.to_string()))),
+        };
+        let reasons = fault.reasons().iter().map(|text| change(text));
+        let hints = fault.hints().iter().map(|text| change(text));
+        hints.fold(reasons.fold(error, Error::because), Error::hint)
+    }
+
     pub(crate) fn fault(&self) -> Fault {
         (*self.fault).clone()
     }

@@ -23,24 +23,43 @@ pub(super) fn is_inward(host: &str) -> bool {
     match address(host).map(plain) {
         Some(IpAddr::V4(address)) => is_inward_v4(address),
         Some(IpAddr::V6(address)) => is_inward_v6(address),
-        None => is_localhost(host) || host.trim_end_matches('.') == "metadata.google.internal",
+        None => is_localhost(host) || METADATA_NAMES.contains(&host.trim_end_matches('.')),
     }
 }
+
+/// Whether the host of a URL may send us to another one: nobody outside sends us inward, and what runs here may send us elsewhere on
+/// this machine.
+pub(super) fn may_lead(from: &str, to: &str) -> bool {
+    let stays = from == to || (is_loopback(from) && is_loopback(to));
+    stays || !is_inward(to)
+}
+
+const METADATA_NAMES: [&str; 2] = ["metadata.google.internal", "metadata.goog"];
+/// Alibaba, Oracle, Azure; the others are link-local.
+const METADATA_V4: [Ipv4Addr; 3] = [
+    Ipv4Addr::new(100, 100, 100, 200),
+    Ipv4Addr::new(192, 0, 0, 192),
+    Ipv4Addr::new(168, 63, 129, 16),
+];
+/// Amazon, Google.
+const METADATA_V6: [Ipv6Addr; 2] = [
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+];
 
 fn is_inward_v4(address: Ipv4Addr) -> bool {
     address.is_loopback()
         || address.is_link_local()
         || address.is_broadcast()
         || address.octets()[0] == 0
-        || address == Ipv4Addr::new(100, 100, 100, 200)
+        || METADATA_V4.contains(&address)
 }
 
 fn is_inward_v6(address: Ipv6Addr) -> bool {
-    const EC2: Ipv6Addr = Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254);
     address.is_loopback()
         || address.is_unspecified()
         || address.is_unicast_link_local()
-        || address == EC2
+        || METADATA_V6.contains(&address)
 }
 
 fn address(host: &str) -> Option<IpAddr> {
@@ -50,7 +69,7 @@ fn address(host: &str) -> Option<IpAddr> {
     bare.unwrap_or(host).parse().ok()
 }
 
-/// IPv4 that was mapped into IPv6 (in the old way too, RFC 4291 2.5.5), or goes through NAT64, as IPv4.
+/// IPv4 that was mapped into IPv6, or goes through NAT64, as IPv4.
 fn plain(address: IpAddr) -> IpAddr {
     let IpAddr::V6(v6) = address else {
         return address;
@@ -107,6 +126,8 @@ mod tests {
             "0.0.0.0",
             "0.1.2.3",
             "100.100.100.200",
+            "[fd20:ce::254]",
+            "255.255.255.255",
             "localhost",
             "metadata.google.internal.",
         ] {
@@ -122,5 +143,13 @@ mod tests {
         ] {
             assert!(!is_inward(host), "{host}");
         }
+    }
+
+    #[test]
+    fn what_runs_here_may_lead_elsewhere_on_this_machine_and_nowhere_else_inward() {
+        assert!(may_lead("127.0.0.1", "localhost") && may_lead("[::1]", "127.0.0.2"));
+        assert!(may_lead("169.254.1.1", "169.254.1.1") && may_lead("localhost", "r.example"));
+        assert!(!may_lead("127.0.0.1", "169.254.169.254"));
+        assert!(!may_lead("r.example", "localhost") && !may_lead("10.0.0.1", "0.0.0.0"));
     }
 }

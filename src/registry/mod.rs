@@ -25,6 +25,7 @@ mod standing;
 mod together;
 mod token;
 mod transport;
+mod veil;
 
 #[cfg(test)]
 mod tests;
@@ -85,9 +86,10 @@ impl Registry {
         }))
     }
 
-    /// Runs one conversation to its end on this thread; a signal ends it.
+    /// Runs one conversation to its end on this thread; a signal ends it. No error that comes out holds a secret.
     fn wait<T>(&self, conversation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        self.runtime().block_on(until(stopped(), conversation))
+        let ended = self.runtime().block_on(until(stopped(), conversation));
+        ended.map_err(|error| self.client().veil.over_error(&error))
     }
 
     fn runtime(&self) -> &Runtime {

@@ -88,6 +88,11 @@ impl Patience {
         }
     }
 
+    /// Waits for something that is no try of ours.
+    pub(super) async fn rest(&self, time: Duration) {
+        tokio::time::sleep(time / self.haste).await;
+    }
+
     /// As [`Patience::pause`], for a door that stays closed: a second try is the last one.
     pub(super) async fn knock_again(&mut self, error: Error) -> Result<(), Error> {
         self.closed_doors = self.closed_doors.saturating_sub(1);

@@ -1,13 +1,13 @@
 //! Where a token may be asked for: the realm of a challenge is chosen by whoever answered, so it is not trusted.
 //!
 //! A realm on another public host is right for many registries. What is refused: credentials in it, http where the registry was spoken
-//! to in https, and addresses inside this machine or a cloud's metadata service, unless the registry itself is there
+//! to in https, and addresses inside this machine or a cloud's metadata service, unless the registry itself is there or both are on this machine
 //! (CVE-2026-48978, CVE-2026-24845, CVE-2026-33540). Nothing is asked for here.
 
 use reqwest::Url;
 
 use crate::registry::error::{Cause, Error};
-use crate::registry::inward::{is_inward, is_loopback};
+use crate::registry::inward::may_lead;
 
 /// The realm as a URL, resolved against where the registry was spoken to.
 pub(super) fn checked(realm: &str, registry: &Url) -> Result<Url, Error> {
@@ -21,7 +21,6 @@ pub(super) fn checked(realm: &str, registry: &Url) -> Result<Url, Error> {
 }
 
 fn objection(url: &Url, registry: &Url) -> Option<&'static str> {
-    let same_host = url.host_str() == registry.host_str();
     if !url.username().is_empty() || url.password().is_some() {
         return Some("it holds a user name or a password");
     }
@@ -31,23 +30,21 @@ fn objection(url: &Url, registry: &Url) -> Option<&'static str> {
         "http" => return Some("it would be asked without encryption"),
         _ => return Some("it is neither http nor https"),
     }
-    if is_inward(host(url)) && !same_host && !is_loopback(host(registry)) {
-        return Some("it lies inside this machine or its network's own services");
-    }
-    None
+    let leads = may_lead(
+        registry.host_str().unwrap_or_default(),
+        url.host_str().unwrap_or_default(),
+    );
+    (!leads).then_some("it lies inside this machine or its network's own services")
 }
 
 /// Without what could be a secret.
 fn shown(url: &Url) -> String {
-    format!("`{}://{}`", url.scheme(), host(url))
-}
-
-fn host(url: &Url) -> &str {
-    url.host_str().unwrap_or_default()
+    let host = url.host_str().unwrap_or_default();
+    format!("`{}://{host}`", url.scheme())
 }
 
 fn refused(registry: &Url, why: &str) -> Error {
-    let host = host(registry);
+    let host = registry.host_str().unwrap_or_default();
     Error::new(
         Cause::Unauthorized,
         format!("`{host}` names a place for tokens that is refused"),
@@ -59,6 +56,7 @@ fn refused(registry: &Url, why: &str) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::registry::inward::is_inward;
 
     fn ask(realm: &str, registry: &str) -> Result<String, String> {
         let registry = Url::parse(registry).expect("a URL");
@@ -147,6 +145,7 @@ mod tests {
         assert!(ask("http://127.0.0.1:5001/token", "http://127.0.0.1:5000/").is_ok());
         assert!(ask("http://localhost:5001/token", "http://[::1]:5000/").is_ok());
         assert!(ask("https://169.254.1.1/token", "https://169.254.1.1:5000/").is_ok());
+        assert!(ask("http://169.254.169.254/token", "http://127.0.0.1:5000/").is_err());
     }
 
     #[test]
@@ -182,7 +181,7 @@ mod tests {
             if let Ok(url) = ask(&realm, "https://r.example/") {
                 let url = Url::parse(&url).expect("a URL");
                 assert_eq!((url.scheme(), url.username()), ("https", ""), "{realm}");
-                assert!(!is_inward(host(&url)), "{realm}");
+                assert!(!is_inward(url.host_str().expect("a host")), "{realm}");
             }
         }
     }

@@ -105,9 +105,16 @@ impl TestEnv {
             "XDG_RUNTIME_DIR",
             "SSL_CERT_FILE",
             "SSL_CERT_DIR",
+            "HTTP_PROXY",
+            "HTTPS_PROXY",
+            "ALL_PROXY",
+            "NO_PROXY",
+            "RUST_LOG",
         ] {
-            command.env_remove(name);
+            command.env_remove(name).env_remove(name.to_lowercase());
         }
+        // Pauses between tries count as they should and are slept a thousand times shorter.
+        command.env("RBUILD_TEST_PATIENCE", "hasty");
         command
             .env_remove("XDG_CACHE_HOME")
             .env_remove("SOURCE_DATE_EPOCH")

@@ -73,10 +73,10 @@ impl Credential {
         }
     }
 
-    /// `text` without what nobody may read: servers repeat what they were sent.
-    pub(crate) fn scrub(&self, text: &str) -> String {
+    /// Every text that nobody may read.
+    pub(in crate::registry) fn words(&self) -> Vec<String> {
         let header = self.header();
-        let encoded = header.reveal().split(' ').next_back();
+        let encoded = header.reveal().split(' ').next_back().map(str::to_owned);
         let plain = match self {
             Credential::Password { password, .. } => vec![password],
             Credential::Identity {
@@ -84,12 +84,15 @@ impl Credential {
             } => vec![password, token],
             Credential::Token(token) => vec![token],
         };
-        plain
-            .into_iter()
-            .map(Hidden::reveal)
-            .chain(encoded)
-            .filter(|secret| !secret.is_empty())
-            .fold(text.to_owned(), |text, secret| text.replace(secret, "***"))
+        let plain = plain.into_iter().map(|hidden| hidden.reveal().to_owned());
+        let words = plain.chain(encoded);
+        words.filter(|word| !word.is_empty()).collect()
+    }
+
+    /// `text` without what nobody may read: servers repeat what they were sent.
+    pub(crate) fn scrub(&self, text: &str) -> String {
+        let words = self.words().into_iter();
+        words.fold(text.to_owned(), |text, word| text.replace(&word, "***"))
     }
 }
 

@@ -23,7 +23,7 @@ use crate::registry::{Cause, Error};
 /// What every registry takes (distribution-spec, "Pushing manifests"), in bytes.
 const LIMIT: u64 = 4 * 1024 * 1024;
 
-/// Until a registry knows everywhere what it was given, in milliseconds; a thousandth of it in unit tests.
+/// Until a registry knows everywhere what it was given, in milliseconds.
 const PAUSES: [u64; 4] = [0, 500, 1_000, 2_000];
 
 /// A manifest, and the name that it is put under.
@@ -133,7 +133,8 @@ impl Push<'_> {
         }
         for pause in PAUSES {
             let again = self.registry.wait(async {
-                tokio::time::sleep(pause_of(pause)).await;
+                let patience = self.client.transport.patience();
+                patience.rest(Duration::from_millis(pause)).await;
                 self.put(named).await
             })?;
             match again {
@@ -235,11 +236,6 @@ fn is_lacking(refusal: &Refusal, status: u16) -> bool {
 
 fn is_size(refusal: &Refusal, status: u16) -> bool {
     status == 413 || (status == 400 && refusal.has("SIZE_INVALID"))
-}
-
-fn pause_of(milliseconds: u64) -> Duration {
-    let pause = Duration::from_millis(milliseconds);
-    if cfg!(test) { pause / 1_000 } else { pause }
 }
 
 /// What makes a manifest large.

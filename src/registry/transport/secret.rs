@@ -30,7 +30,7 @@ impl Secret {
     }
 
     /// What follows `Bearer` or `Basic`, and the password in the latter.
-    fn words(&self) -> Vec<String> {
+    pub(in crate::registry) fn words(&self) -> Vec<String> {
         let value = String::from_utf8_lossy(self.value.as_bytes());
         let Some((_scheme, word)) = value.split_once(' ') else {
             return vec![value.into_owned()];

@@ -3,7 +3,7 @@
 use reqwest::Url;
 
 use crate::registry::error::{Cause, Error};
-use crate::registry::inward::{is_inward, is_loopback};
+use crate::registry::inward::may_lead;
 use crate::registry::origin::shown;
 use crate::registry::transport::limits::LOCATION;
 
@@ -72,9 +72,7 @@ fn upgraded(from: &Url, mut target: Url) -> Url {
 
 /// Nobody outside sends us to this machine, its link or a cloud's metadata; what runs here may send us elsewhere on it.
 fn outward(from: &Url, target: Url) -> Result<Url, Error> {
-    let (here, there) = (host(from), host(&target));
-    let stays = here == there || (is_loopback(here) && is_loopback(there));
-    if is_inward(there) && !stays {
+    if !may_lead(host(from), host(&target)) {
         return Err(refused(
             from,
             &target,
