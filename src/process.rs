@@ -71,8 +71,7 @@ impl Call {
 
     /// Runs to the end with both outputs captured; a failing status is not an error here.
     pub(crate) fn output(&self) -> Result<Output> {
-        let child = self.start(Stdio::piped(), Stdio::piped())?;
-        let group = Group::of(&child);
+        let (child, group) = self.start(Stdio::piped(), Stdio::piped())?;
         let output = child
             .wait_with_output()
             .with_context(|| format!("cannot wait for `{self}`"))?;
@@ -83,8 +82,7 @@ impl Call {
 
     /// Runs to the end and hands over each line of standard output as it comes; standard error goes to ours, live.
     pub(crate) fn lines(&self, mut each: impl FnMut(&str) -> Result<()>) -> Result<ExitStatus> {
-        let mut child = self.start(Stdio::piped(), Stdio::inherit())?;
-        let group = Group::of(&child);
+        let (mut child, group) = self.start(Stdio::piped(), Stdio::inherit())?;
         let stdout = child.stdout.take().expect("standard output was piped");
         for line in BufReader::new(stdout).lines() {
             each(&line.with_context(|| format!("cannot read the output of `{self}`"))?)?;
@@ -100,8 +98,8 @@ impl Call {
     /// Says `input`, hears the answer, and ends the child when it takes too long or says too much; standard error goes to ours, live.
     /// A failing status is not an error here.
     pub(crate) fn converse(&self, input: &[u8], limits: Limits) -> Result<Answer> {
-        let mut child = self.begin((Stdio::piped(), Stdio::piped(), Stdio::inherit()))?;
-        let group = Group::of(&child);
+        let streams = (Stdio::piped(), Stdio::piped(), Stdio::inherit());
+        let (mut child, group) = self.begin(streams)?;
         let mut stdin = child.stdin.take().expect("standard input was piped");
         let stdout = child.stdout.take().expect("standard output was piped");
         let input = input.to_vec();
@@ -129,12 +127,11 @@ impl Call {
         }
     }
 
-    fn start(&self, stdout: Stdio, stderr: Stdio) -> Result<Child> {
+    fn start(&self, stdout: Stdio, stderr: Stdio) -> Result<(Child, Group)> {
         self.begin((Stdio::null(), stdout, stderr))
     }
 
-    fn begin(&self, (stdin, stdout, stderr): (Stdio, Stdio, Stdio)) -> Result<Child> {
-        interrupt::check()?;
+    fn begin(&self, (stdin, stdout, stderr): (Stdio, Stdio, Stdio)) -> Result<(Child, Group)> {
         let mut command = Command::new(&self.program);
         command
             .args(&self.arguments)
@@ -147,8 +144,14 @@ impl Call {
             .stdout(stdout)
             .stderr(stderr)
             .process_group(0);
+        // Held until the child is known: a signal in between would miss it.
+        let mut running = RUNNING.lock().expect("nobody panics inside");
+        interrupt::check()?;
         match command.spawn() {
-            Ok(child) => Ok(child),
+            Ok(child) => {
+                let group = Group::of(&child, &mut running);
+                Ok((child, group))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(self.not_found().into()),
             Err(error) => bail!(
                 "cannot start `{}` in {}: {error}",
@@ -232,9 +235,9 @@ fn quoted(text: &OsStr) -> String {
 struct Group(i32);
 
 impl Group {
-    fn of(child: &Child) -> Group {
+    fn of(child: &Child, running: &mut BTreeSet<i32>) -> Group {
         let group = i32::try_from(child.id()).expect("a process id fits");
-        RUNNING.lock().expect("nobody panics inside").insert(group);
+        running.insert(group);
         Group(group)
     }
 }
