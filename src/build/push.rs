@@ -48,8 +48,9 @@ fn send(
     let name = to.repository.name();
     let parcel = publish::parcel(to, contents, shelves);
     let pushed = registry.push(&parcel).or_else(|error| match error.cause {
-        // What was damaged here went to the quarantine, and now comes from where the base came from.
-        Cause::Integrity => registry.push(&parcel).map_err(|_| error),
+        // What was damaged here went to the quarantine, and now comes from where the base came from. A registry that is not to be
+        // believed is not asked again: it would say that all is there.
+        Cause::Damaged => registry.push(&parcel).map_err(|_| error),
         _ => Err(error),
     });
     pushed.with_context(|| format!("cannot push `{name}`"))

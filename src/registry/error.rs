@@ -24,8 +24,10 @@ pub(crate) enum Cause {
     Status(u16),
     /// An answer that breaks the specification, or that we refuse to follow.
     Protocol,
-    /// Bytes that do not match their digest.
+    /// What a registry sent or says it has is not what its digest says.
     Integrity,
+    /// Bytes on this machine that do not match their digest; they are in the quarantine now.
+    Damaged,
     /// Beyond a limit of ours or the registry's.
     Limit,
     /// Settings that cannot be used: a certificate, a mirror, a proxy.
@@ -87,7 +89,7 @@ impl Error {
 fn kind(cause: Cause) -> Kind {
     match cause {
         Cause::Unauthorized | Cause::Denied => Kind::Authentication,
-        Cause::Integrity => Kind::Integrity,
+        Cause::Integrity | Cause::Damaged => Kind::Integrity,
         Cause::Limit | Cause::Store => Kind::Disk,
         Cause::Settings => Kind::Refused,
         Cause::Missing => Kind::Offline,
@@ -108,7 +110,7 @@ impl From<store::Error> for Error {
     fn from(error: store::Error) -> Error {
         let fault = Box::new(error.fault());
         let cause = if fault.kind == Kind::Integrity {
-            Cause::Integrity
+            Cause::Damaged
         } else {
             Cause::Store
         };

@@ -44,6 +44,7 @@ mod push_stopped;
 mod registry;
 mod registry_config;
 mod registry_faults_pull;
+mod registry_faults_push;
 mod registry_tokens;
 mod rust_client;
 mod secrets;

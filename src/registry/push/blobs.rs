@@ -22,6 +22,8 @@ const ASKED_FOR: u64 = 4 * 1024 * 1024;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Way {
     Uploaded,
+    /// The answer to its body was lost, and the registry says that it is there.
+    Doubtful,
     Mounted,
     Present,
 }
@@ -106,8 +108,8 @@ impl Push<'_> {
                 .listeners
                 .transfers
                 .begin(label("push", &blob.digest), blob.size);
-            self.upload((blob, &transfer), None).await?;
-            self.record(blob, Way::Uploaded);
+            let way = self.upload((blob, &transfer), None).await?;
+            self.record(blob, way);
             transfer.end("pushed");
             Ok(())
         })
@@ -125,14 +127,11 @@ impl Push<'_> {
         };
         let way = match begun {
             Begun::There(way) => way,
-            Begun::Session(url) => {
-                self.upload((blob, &transfer), url).await?;
-                Way::Uploaded
-            }
+            Begun::Session(url) => self.upload((blob, &transfer), url).await?,
         };
         self.record(blob, way);
         transfer.end(match way {
-            Way::Uploaded => "pushed",
+            Way::Uploaded | Way::Doubtful => "pushed",
             Way::Mounted => "mounted",
             Way::Present => "there already",
         });
@@ -172,7 +171,7 @@ impl Push<'_> {
         let mut sent = Sent::default();
         for (way, size) in self.ways.lock().expect("nobody panics with it").values() {
             match way {
-                Way::Uploaded => {
+                Way::Uploaded | Way::Doubtful => {
                     sent.uploaded += 1;
                     sent.bytes += size;
                 }

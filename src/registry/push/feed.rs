@@ -111,16 +111,22 @@ impl<'p> Push<'p> {
         let found = first_of(self.client, origin, async |place| {
             Reader::open(self.client, place, blob).await
         });
-        let reader = found.await?.ok_or_else(|| gone(blob))?;
+        let here = |error: Error| {
+            error
+                .because(format!("{} is not on this machine", blob.digest))
+                .hint(BRING)
+        };
+        let reader = found.await.map_err(here)?.ok_or_else(|| gone(blob))?;
         Ok(Source::Far(Box::new(reader)))
     }
 }
+
+const BRING: &str = "bring the base image's layers with `rbuild cache warm --layers NAME`";
 
 fn gone(blob: &Descriptor) -> Error {
     let message = format!(
         "blob {} is neither on this machine nor where the base image came from",
         blob.digest
     );
-    Error::new(Cause::Missing, message)
-        .hint("bring the base image's layers with `rbuild cache warm --layers NAME`")
+    Error::new(Cause::Missing, message).hint(BRING)
 }

@@ -14,6 +14,7 @@ use crate::progress::Transfer;
 use crate::registry::auth::Access;
 use crate::registry::client::{Ask, Target};
 use crate::registry::patience::Patience;
+use crate::registry::push::blobs::Way;
 use crate::registry::push::{Push, feed};
 use crate::registry::transport::Response;
 use crate::registry::{Cause, Error};
@@ -38,7 +39,7 @@ impl Push<'_> {
         &self,
         (blob, transfer): (&Descriptor, &Transfer),
         mut session: Option<Url>,
-    ) -> Result<(), Error> {
+    ) -> Result<Way, Error> {
         let (mut patience, mut method) = (self.client.transport.patience(), Method::PUT);
         loop {
             let url = match session.take() {
@@ -51,14 +52,14 @@ impl Push<'_> {
                 .await?;
             patience.excuse(began.elapsed());
             match end {
-                End::Stored => return Ok(()),
+                End::Stored => return Ok(Way::Uploaded),
                 End::PatchWanted(error) if method == Method::PATCH => return Err(error),
                 End::PatchWanted(_) => method = Method::PATCH,
                 End::Again(error) => patience.pause(error, None).await?,
                 End::InDoubt(error, after) => {
                     patience.pause(error, after).await?;
                     if self.is_there(blob, &mut patience).await? {
-                        return Ok(());
+                        return Ok(Way::Doubtful);
                     }
                 }
             }

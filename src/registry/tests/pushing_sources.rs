@@ -43,7 +43,7 @@ fn c04_a_damaged_layer_breaks_the_upload_and_nothing_is_tagged() {
         .expect_err("damaged");
     assert_eq!(
         (error.cause, error.fault().kind),
-        (Cause::Integrity, Kind::Integrity),
+        (Cause::Damaged, Kind::Integrity),
         "{error}"
     );
     let requests = server.requests();
