@@ -1,11 +1,6 @@
 //! A desk with rbuild and the clients of others on it, and what every registry of the matrix must do: take an image, and give it back
 //! as it was printed.
 
-#![expect(
-    clippy::disallowed_methods,
-    reason = "tests start the program and its peers"
-)]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::OnceLock;
