@@ -71,12 +71,20 @@ impl Wire {
             .expect("a socket lingers as told");
     }
 
-    /// Ends with a FIN, and takes what still comes, so that all that was written arrives.
-    pub(super) fn close(mut self) {
-        if let Wire::Tls(stream) = &mut self {
+    fn say_goodbye(&mut self) {
+        if let Wire::Tls(stream) = self {
             stream.conn.send_close_notify();
         }
         let _ = self.flush();
+    }
+
+    /// Ends with a FIN, and takes what still comes, so that all that was written arrives.
+    pub(super) fn close(mut self) {
+        // Where clear text came nothing is left to say in TLS, and rustls would read on in it.
+        let is_clear = matches!(&self, Wire::Tls(stream) if stream.conn.is_handshaking());
+        if !is_clear {
+            self.say_goodbye();
+        }
         let mut socket = self.socket();
         let _ = socket.shutdown(Shutdown::Write);
         let _ = socket.set_read_timeout(Some(FAREWELL));
