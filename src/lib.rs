@@ -25,11 +25,6 @@ mod process;
 mod progress;
 mod publish;
 mod reference;
-#[expect(
-    dead_code,
-    unused_imports,
-    reason = "the room is furnished commit by commit"
-)]
 mod registry;
 mod store;
 #[cfg(test)]

@@ -4,8 +4,6 @@ use std::fmt;
 
 use reqwest::Url;
 
-use crate::registry::inward;
-
 /// The origin of a URL, its port always written out.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) struct Origin {
@@ -24,11 +22,6 @@ impl Origin {
             port: url.port_or_known_default()?,
         })
         .filter(|origin| ["http", "https"].contains(&origin.scheme.as_str()))
-    }
-
-    /// Whether this is our own machine.
-    pub(super) fn is_loopback(&self) -> bool {
-        inward::is_loopback(&self.host)
     }
 }
 

@@ -16,7 +16,6 @@ use crate::registry::client::Client;
 use crate::registry::endpoint::Repository;
 use crate::registry::error::{Cause, Error};
 use crate::registry::mirrors::first_of;
-use crate::registry::patience::Patience;
 use crate::registry::reading::Reader;
 use crate::registry::transport::Response;
 use crate::registry::{Fetched, Registry};

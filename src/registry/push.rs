@@ -26,7 +26,6 @@ use crate::reference::Reference;
 use crate::registry::auth::Access;
 use crate::registry::client::Client;
 use crate::registry::endpoint::Repository;
-use crate::registry::patience::Patience;
 use crate::registry::pull::look;
 use crate::registry::push::blobs::Way;
 use crate::registry::push::sessions::Sessions;

@@ -13,7 +13,6 @@ use crate::digest::{Descriptor, Digest};
 use crate::media;
 use crate::registry::auth::Access;
 use crate::registry::client::{Ask, Target};
-use crate::registry::patience::Patience;
 use crate::registry::pull::look;
 use crate::registry::push::Push;
 use crate::registry::push::sessions::CREATE;

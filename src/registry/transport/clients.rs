@@ -5,7 +5,6 @@ use std::sync::Mutex;
 
 use reqwest::redirect::Policy;
 use reqwest::{Client, ClientBuilder, Proxy, Url, retry};
-use rustls::ClientConfig;
 
 use crate::registry::error::{Cause, Error};
 use crate::registry::settings::Settings;
