@@ -160,7 +160,8 @@ impl Keeper {
         if let Some(known) = standing.known(&own).filter(newer) {
             return Ok(Trial::sure(known));
         }
-        exhausted(&mut standing, (sent, round), &scopes)?;
+        exhausted(&mut standing, (sent, round), &scopes)
+            .map_err(|error| self.told(&standing, error))?;
         self.identify(&mut standing).await?;
         match (wanted, standing.credential().cloned()) {
             (_, Some(token @ Credential::Token(_))) => present(standing, &token, &base),

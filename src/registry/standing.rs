@@ -176,11 +176,16 @@ impl Standing {
         token_secret(base, token)
     }
 
-    /// A refusal is remembered: for every access as long as these credentials were never good for anything.
+    /// A refusal is remembered: for every access as long as these credentials were never good for anything, unless it was about what
+    /// was asked for.
     fn disappointed(&mut self, scopes: Scopes, error: Error) -> Error {
-        if error.cause == Cause::Unauthorized {
-            let never = self.credential().is_some() && self.way.is_none();
-            self.condemn((!never).then_some(scopes), &error);
+        match error.cause {
+            Cause::Unauthorized => {
+                let never = self.credential().is_some() && self.way.is_none();
+                self.condemn((!never).then_some(scopes), &error);
+            }
+            Cause::Denied => self.condemn(Some(scopes), &error),
+            _ => (),
         }
         error
     }

@@ -193,6 +193,11 @@ impl Counter {
             None => "those who do not say who they are".to_owned(),
         };
         let error = self.error(format!("`{}` gives no token to {whom}", self.host()));
+        // Who may not do this may yet do less: it is no word about the password.
+        let error = match status {
+            403 => error.with_cause(Cause::Denied),
+            _ => error,
+        };
         error.because(format!("status {status}")).hint(format!(
             "`rbuild login {}` with a user name and password that are valid",
             self.registry

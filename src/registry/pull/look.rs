@@ -47,7 +47,7 @@ pub(super) async fn head(
         Ok(response) if response.status() == 200 => Ok(described(&response)),
         Ok(_) => Ok(None),
         // Some refuse HEAD alone; GET will say whether it is more than that.
-        Err(error) if error.cause == Cause::Unauthorized => Ok(None),
+        Err(error) if matches!(error.cause, Cause::Unauthorized | Cause::Denied) => Ok(None),
         Err(error) => Err(error),
     }
 }

@@ -206,7 +206,7 @@ impl Push<'_> {
         match self.client.send(&ask, patience).await {
             Ok(response) => Ok(response.status() == 200),
             // Some registries refuse HEAD of blobs to those who may push them.
-            Err(error) if error.cause == Cause::Unauthorized => Ok(false),
+            Err(error) if matches!(error.cause, Cause::Unauthorized | Cause::Denied) => Ok(false),
             Err(error) => Err(error),
         }
     }
