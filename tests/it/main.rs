@@ -7,6 +7,7 @@ mod build;
 mod cache_faults;
 mod cache_warm;
 mod clients;
+mod counts;
 mod crowd;
 mod engines;
 mod feed;
