@@ -4,15 +4,18 @@
 
 mod bases_online;
 mod build;
+mod bulk;
 mod cache_faults;
 mod cache_warm;
 mod clients;
 mod counts;
 mod crowd;
+mod endless;
 mod engines;
 mod feed;
 mod hostile;
 mod login;
+mod memory;
 mod mutations;
 mod offline;
 mod peers_air_gap;
@@ -21,6 +24,7 @@ mod peers_kill;
 mod peers_ko;
 mod peers_large;
 mod peers_login;
+mod peers_memory;
 mod peers_mounts;
 mod peers_registries;
 mod peers_reproducible;
