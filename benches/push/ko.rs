@@ -7,6 +7,8 @@ use crate::call::Call;
 use crate::image;
 use crate::tools::is_on_path;
 
+pub(crate) const NAME: &str = "ko";
+
 const PROGRAM: &str = "package main\n\
     import (_ \"embed\"; \"fmt\"; \"os\")\n\
     //go:embed noise\n\

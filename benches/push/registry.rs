@@ -1,4 +1,4 @@
-//! A distribution on loopback with a storage of its own.
+//! A distribution on loopback with a storage of its own, both gone with the value.
 
 use std::fs;
 use std::net::TcpListener;
@@ -7,6 +7,8 @@ use std::process::Child;
 use std::thread;
 use std::time::Duration;
 
+use tempfile::TempDir;
+
 use crate::call::Call;
 use crate::tools::is_on_path;
 
@@ -14,6 +16,7 @@ pub(crate) struct Registry {
     pub(crate) host: String,
     pub(crate) program: &'static str,
     child: Child,
+    _storage: TempDir,
 }
 
 impl Registry {
@@ -25,13 +28,13 @@ impl Registry {
         let listener = TcpListener::bind("127.0.0.1:0").expect("there is a loopback");
         let host = listener.local_addr().expect("it is bound").to_string();
         drop(listener);
-        let storage = place.join("storage");
-        let configuration = place.join("registry.yml");
+        let storage = tempfile::tempdir_in(place).expect("the place is there");
+        let configuration = storage.path().join("registry.yml");
         let text = format!(
             "version: 0.1\nlog: {{level: error, accesslog: {{disabled: true}}}}\n\
              storage: {{filesystem: {{rootdirectory: {}}}, maintenance: {{uploadpurging: {{enabled: false}}}}}}\n\
              http: {{addr: \"{host}\", secret: bench}}\n",
-            storage.display()
+            storage.path().display()
         );
         fs::write(&configuration, text).expect("written");
         let words = [program, "serve", &configuration.display().to_string()];
@@ -41,6 +44,7 @@ impl Registry {
             host,
             program,
             child,
+            _storage: storage,
         })
     }
 }
@@ -53,11 +57,11 @@ impl Drop for Registry {
 }
 
 fn wait_for(host: &str) {
-    for _ in 0..400 {
+    for _ in 0..2000 {
         if std::net::TcpStream::connect(host).is_ok() {
             return;
         }
-        thread::sleep(Duration::from_millis(25));
+        thread::sleep(Duration::from_millis(5));
     }
     panic!("the registry at {host} does not answer");
 }

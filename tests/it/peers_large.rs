@@ -1,10 +1,9 @@
 //! L03: a binary of 200 MB costs no memory. No peer is needed, but more time than a test may take that always runs.
 
 use std::fs;
-use std::process::{Child, Stdio};
-use std::time::Duration;
 
-use crate::support::{Run, TestEnv, image};
+use crate::memory::{Watched, watched};
+use crate::support::{TestEnv, image};
 
 const MANIFEST: &str = r#"
 [package]
@@ -51,20 +50,6 @@ fn main() {
 
 const LOCK: &str = "version = 4\n\n[[package]]\nname = \"large\"\nversion = \"0.1.0\"\n";
 
-/// The most memory that a process itself ever had resident, in KiB, as the kernel counts it; asked until the process ends.
-fn peak(child: &mut Child) -> u64 {
-    let status = format!("/proc/{}/status", child.id());
-    let mut peak = 0;
-    while child.try_wait().expect("a child").is_none() {
-        let text = fs::read_to_string(&status).unwrap_or_default();
-        let high = text.lines().find_map(|line| line.strip_prefix("VmHWM:"));
-        let figure = high.and_then(|high| high.trim().strip_suffix(" kB"));
-        peak = figure.map_or(peak, |figure| figure.parse().expect("a number"));
-        std::thread::sleep(Duration::from_millis(5));
-    }
-    peak
-}
-
 #[test]
 #[ignore = "needs most of a minute"]
 fn l03_a_binary_of_200_megabytes_becomes_a_layer_in_less_than_96_mib_of_memory() {
@@ -81,11 +66,8 @@ fn l03_a_binary_of_200_megabytes_becomes_a_layer_in_less_than_96_mib_of_memory()
     }
     let mut build = env.command(&large);
     build.args(["build", ".", "--push=false", "--oci-archive", "a.tar"]);
-    build.stdout(Stdio::piped()).stderr(Stdio::piped());
-    let mut child = build.spawn().expect("started");
-    let peak = peak(&mut child);
-    let output = child.wait_with_output().expect("it has ended");
-    let built = Run { output }.succeeds();
+    let Watched { run, peak, .. } = watched(&mut build);
+    let built = run.succeeds();
     let (manifest, _) = image(&env.cache().join("build"), &built.digest());
     let layers = manifest["layers"].as_array().expect("a list");
     let size = layers.last().expect("the binary")["size"].as_u64();

@@ -15,7 +15,7 @@ pub(crate) struct Served {
     layout: PathBuf,
 }
 
-const REPOSITORY: &str = "team/base";
+pub(crate) const REPOSITORY: &str = "team/base";
 
 /// An index over one image, full, called `v1`.
 pub(crate) fn served(env: &TestEnv) -> Served {
