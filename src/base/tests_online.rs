@@ -188,6 +188,181 @@ fn b4_a_cold_pin_of_one_platform_costs_three_requests_and_a_warm_one_none() {
     assert_eq!(again.images[0].config, base.images[0].config);
     assert_eq!(world.asked(), [""; 0]);
     assert_eq!(world.here.notes.all(), [""; 0]);
+    let offline = Shelf {
+        registry: None,
+        ..world.shelf()
+    };
+    let name = Name::parse(&pin, Path::new("/")).expect("a name");
+    resolve(&name, &[platform("linux/amd64")], offline).expect("all of it is here");
+}
+
+#[test]
+fn b4_a_tag_is_looked_at_once_and_fetched_only_when_it_means_something_new() {
+    let world = world();
+    let index = world.serve_two();
+    let (tag, platforms) = (world.named(":v1"), ["linux/amd64"]);
+    world.resolve(&tag, &platforms).expect("resolved");
+    assert_eq!(world.asked().len(), 4);
+    world.resolve(&tag, &platforms).expect("resolved");
+    assert_eq!(world.asked(), ["HEAD v1"]);
+    let recorded = world.here.store.find(std::slice::from_ref(&tag));
+    let recorded = recorded.expect("readable").expect("recorded");
+    assert_eq!(recorded.bare(), index.bare());
+    let newer = testing::image(
+        &world.made.store,
+        &BaseSpec {
+            layers: 1,
+            ..BaseSpec::default()
+        },
+    );
+    world.serve(&newer, "v1");
+    let base = world.resolve(&tag, &platforms).expect("resolved");
+    assert_eq!((base.index, base.digest()), (None, Some(newer.digest)));
+    let asked = world.asked();
+    assert_eq!(
+        asked[..2],
+        ["HEAD v1".to_owned(), format!("GET {}", newer.digest)]
+    );
+    assert_eq!(asked.len(), 3, "its config, and nothing twice");
+    let entries = world.here.store.entries().expect("readable");
+    assert_eq!(entries.len(), 1, "the name went over to the new image");
+}
+
+#[test]
+fn a_tag_that_is_looked_at_again_is_young_again() {
+    let world = world();
+    let index = world.serve_two();
+    let tag = world.named(":v1");
+    world.resolve(&tag, &["linux/amd64"]).expect("resolved");
+    let file = fs::File::open(world.blob(&index.digest)).expect("here");
+    file.set_modified(UNIX_EPOCH).expect("ours");
+    world.resolve(&tag, &["linux/amd64"]).expect("resolved");
+    let recorded = world.here.store.recorded_at(&index.digest);
+    assert!(recorded.expect("here") > UNIX_EPOCH);
+}
+
+#[test]
+fn only_the_platforms_that_are_asked_for_are_fetched_each_image_once() {
+    let world = world();
+    let index = world.serve_two();
+    let pin = world.named(&format!("@{}", index.digest));
+    let asked_for = ["linux/arm64", "linux/amd64", "linux/amd64/v2"];
+    let base = world.resolve(&pin, &asked_for).expect("resolved");
+    let names: Vec<String> = base
+        .images
+        .iter()
+        .map(|image| image.platform.to_string())
+        .collect();
+    assert_eq!(names, asked_for);
+    let mut asked = world.asked();
+    asked.sort();
+    let (one, other) = (child(&world.made, &index, 1), child(&world.made, &index, 2));
+    let mut expected = gets(&[&index.digest, &one.0, &one.1, &other.0, &other.1]);
+    expected.sort();
+    assert_eq!(asked, expected);
+}
+
+#[test]
+fn all_platforms_of_an_index_are_those_that_it_names() {
+    let world = world();
+    let index = world.serve_two();
+    let reference: Reference = world.named(":v1").parse().expect("a name");
+    let resolved = resolve_reference(&reference, Choice::All, world.shelf());
+    let (base, _) = resolved.expect("resolved");
+    let names: Vec<String> = base
+        .images
+        .iter()
+        .map(|image| image.platform.to_string())
+        .collect();
+    assert_eq!(names, ["linux/amd64", "linux/arm64"], "no attestation");
+    assert_eq!(base.digest(), Some(index.digest));
+}
+
+#[test]
+fn a_child_that_names_no_platform_is_opened_for_its_own() {
+    let world = world();
+    let image = testing::image(&world.made.store, &BaseSpec::default());
+    let index = testing::index(&world.made.store, Family::Oci, &[(None, image)]);
+    world.serve(&index, "v1");
+    let pin = world.named(&format!("@{}", index.digest));
+    world.resolve(&pin, &["linux/amd64"]).expect("resolved");
+    assert_eq!(world.asked().len(), 3);
+    let (kind, text) = kind(world.resolve(&pin, &["linux/s390x"]));
+    assert_eq!(kind, Kind::Refused, "{text}");
+    assert_eq!(world.asked(), [""; 0]);
+}
+
+type Damage = fn(&mut Vec<u8>);
+
+/// Ways in which a file can be wrong.
+const DAMAGES: [(&str, Damage); 5] = [
+    ("c01 a flipped bit", |bytes| bytes[9] ^= 1),
+    ("c05 cut short", |bytes| bytes.truncate(7)),
+    ("c05 empty", Vec::clear),
+    ("c05 longer", |bytes| bytes.push(b' ')),
+    ("c06 another document", |bytes| *bytes = b"{}".to_vec()),
+];
+
+#[test]
+fn c01_c02_c05_c06_c24_what_is_damaged_here_is_put_aside_and_fetched_again_with_a_note() {
+    for (damage, change) in DAMAGES {
+        for which in 0..3 {
+            let world = world();
+            let index = world.serve_two();
+            let pin = world.named(&format!("@{}", index.digest));
+            world.resolve(&pin, &["linux/amd64"]).expect("resolved");
+            world.asked();
+            let (manifest, config) = child(&world.made, &index, 1);
+            let digest = [index.digest, manifest, config][which];
+            let path = world.blob(&digest);
+            let good = fs::read(&path).expect("here");
+            let mut bad = good.clone();
+            change(&mut bad);
+            fs::remove_file(&path).expect("removed");
+            fs::write(&path, bad).expect("written");
+            world.resolve(&pin, &["linux/amd64"]).expect(damage);
+            assert_eq!(world.asked(), gets(&[&digest]), "{damage}");
+            assert_eq!(fs::read(&path).expect("here"), good, "{damage}");
+            assert!(world.said("has been moved to"), "{damage}");
+            assert!(
+                world.said(&format!("{digest} is damaged here and is fetched again")),
+                "{damage}"
+            );
+            world.resolve(&pin, &["linux/amd64"]).expect("resolved");
+            assert_eq!(world.asked(), [""; 0], "{damage}");
+        }
+    }
+}
+
+#[test]
+fn c14_documents_for_a_cache_that_cannot_be_written_are_kept_beside_it_with_one_note() {
+    let world = world();
+    let index = world.serve_two();
+    let own = world.here.store.root().join(".rbuild");
+    fs::remove_dir_all(&own).expect("removed");
+    fs::write(&own, "no directory").expect("written");
+    for name in [
+        world.named(&format!("@{}", index.digest)),
+        world.named(":v1"),
+    ] {
+        world.resolve(&name, &["linux/amd64"]).expect("resolved");
+    }
+    let asked = world.asked();
+    assert_eq!(asked.len(), 4, "{asked:?}");
+    assert_eq!(asked[3], "HEAD v1");
+    assert_eq!(world.here.store.blobs().expect("listed"), []);
+    assert_eq!(world.spare.blobs().expect("listed").len(), 3);
+    let notes = world.here.notes.all();
+    assert_eq!(notes.len(), 1, "{notes:?}");
+    assert!(notes[0].contains("cannot be written"), "{notes:?}");
+    let offline = Shelf {
+        registry: None,
+        ..world.shelf()
+    };
+    let pin = world.named(&format!("@{}", index.digest));
+    let pin = Name::parse(&pin, world.here.directory.path()).expect("a name");
+    let resolved = resolve(&pin, &[platform("linux/amd64")], offline);
+    assert_eq!(resolved.expect("found beside it").images.len(), 1);
 }
 
 #[test]
