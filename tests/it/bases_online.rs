@@ -5,7 +5,7 @@ use std::fs;
 use crate::served::{Served, served};
 use crate::support::{TestEnv, tree};
 use crate::test_registry::{Action, Rule, TestRegistry};
-use crate::warm::{blob, build, build_online};
+use crate::warm::{blob, build, build_online, build_with};
 
 #[test]
 fn b4_a_cold_pin_costs_three_requests_a_warm_one_none_and_a_tag_one_more() {
@@ -57,6 +57,23 @@ fn what_a_file_needs_of_the_base_is_fetched_once_and_serves_without_a_network_af
     fs::remove_dir_all(env.path("out")).expect("removed");
     assert_eq!(build(&env, &outputs).succeeds().digest(), digest);
     assert_eq!(base.asked(), [""; 0]);
+}
+
+#[test]
+fn layers_that_the_registry_does_not_give_are_told_before_anything_is_compiled() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let path = format!("/v2/team/base/blobs/{}", base.made.layer);
+    let arguments = format!("--tarball @/t.tar --base {}", base.pin());
+    let mark = format!("touch \"{}\"", env.path("compiled").display());
+    for (status, code) in [(404, 7), (401, 6)] {
+        base.there
+            .rule(Rule::on("GET", &path).times(1).then(Action::Status(status)));
+        build_with(&env, &mark, &arguments).ends_with(code);
+        assert!(!env.path("compiled").exists(), "{status}");
+    }
+    build_with(&env, &mark, &arguments).succeeds();
+    assert!(env.path("compiled").exists());
 }
 
 #[test]
