@@ -10,7 +10,7 @@ use crate::build::Tools;
 use crate::digest::{Descriptor, Digest};
 use crate::plan::{Fetch, Plan};
 use crate::reference::Reference;
-use crate::store;
+use crate::store::{self, Store};
 
 /// Fetches what the plan says.
 pub(crate) fn fetch(fetches: &[Fetch], tools: &Tools<'_>) -> Result<()> {
@@ -23,7 +23,7 @@ pub(crate) fn fetch(fetches: &[Fetch], tools: &Tools<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Runs `write`, and again for as long as it meets a damaged layer that has not been fetched again yet.
+/// Runs `write`, and again for as long as it meets a layer that is damaged or gone and has not been fetched again yet.
 pub(crate) fn mending(
     write: impl Fn() -> Result<()>,
     plan: &Plan,
@@ -34,18 +34,31 @@ pub(crate) fn mending(
         let Err(error) = write() else {
             return Ok(());
         };
-        let damaged = store::damaged(&error).filter(|digest| mended.insert(*digest));
-        let layer = damaged.and_then(|digest| fetchable(digest, plan));
-        let (Some((from, layer)), Some(registry)) = (layer, tools.registry) else {
+        let lost = match store::damaged(&error) {
+            Some(digest) => fetchable(digest, plan).map(|found| (found, "damaged here")),
+            None => gone(plan, tools.store).map(|found| (found, "gone from here")),
+        };
+        let lost = lost.filter(|((_, layer), _)| mended.insert(layer.digest));
+        let (Some(((from, layer), how)), Some(registry)) = (lost, tools.registry) else {
             return Err(error);
         };
         tools.notes.say(format!(
-            "the base layer {} is damaged here and is fetched again from `{}`",
+            "the base layer {} is {how} and is fetched again from `{}`",
             layer.digest,
             from.name()
         ));
         registry.fetch(from, &[layer], tools.store)?;
     }
+}
+
+/// A layer that was here when the plan was made, or was fetched since, and that something took away meanwhile.
+fn gone<'a>(plan: &'a Plan, made: &Store) -> Option<(&'a Reference, Descriptor)> {
+    plan.images.iter().find_map(|image| {
+        let from = image.base.repository()?;
+        let absent = image.base.images.iter();
+        let mut absent = absent.flat_map(|one| one.absent().unwrap_or_default());
+        Some((from, absent.find(|layer| !made.holds(layer))?))
+    })
 }
 
 /// The layer of a base with that digest, and where it can be had.

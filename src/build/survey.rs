@@ -208,7 +208,7 @@ fn absent(
             absent
                 .entry(key.clone())
                 .or_default()
-                .extend(layers.filter(|layer| !made.holds(layer)));
+                .extend(layers.filter(|layer| !made.uses(layer)));
         }
     }
     Ok(absent)

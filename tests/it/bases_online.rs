@@ -1,6 +1,8 @@
 //! A base that is not on this machine comes from its registry: how often it is asked, what an output fetches, what damage costs.
 
 use std::fs;
+use std::fs::File;
+use std::time::{Duration, SystemTime};
 
 use crate::served::{Served, served};
 use crate::support::{TestEnv, tree};
@@ -74,6 +76,27 @@ fn layers_that_the_registry_does_not_give_are_told_before_anything_is_compiled()
     }
     build_with(&env, &mark, &arguments).succeeds();
     assert!(env.path("compiled").exists());
+}
+
+#[test]
+fn a_layer_that_is_used_is_young_again_and_one_that_vanishes_while_cargo_works_comes_again() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let arguments = format!("--tarball @/t.tar --base {}", base.pin());
+    build_online(&env, &arguments).succeeds();
+    let kept = blob(&env.cache().join("build"), &base.made.layer);
+    let old = SystemTime::now() - Duration::from_secs(7_200);
+    let file = File::options().write(true).open(&kept).expect("here");
+    file.set_modified(old).expect("set");
+    base.asked();
+    build_online(&env, &arguments).succeeds();
+    assert!(file.metadata().expect("open").modified().expect("known") > old);
+    assert_eq!(base.asked(), [""; 0]);
+    let remove = format!("rm \"{}\"", kept.display());
+    build_with(&env, &remove, &arguments)
+        .succeeds()
+        .says("is gone from here");
+    assert_eq!(base.asked(), [format!("GET {}", base.made.layer)]);
 }
 
 #[test]
