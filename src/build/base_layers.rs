@@ -6,8 +6,10 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
+use crate::base::{self, Base};
 use crate::build::Tools;
 use crate::digest::{Descriptor, Digest};
+use crate::media;
 use crate::plan::{Fetch, Plan};
 use crate::reference::Reference;
 use crate::store::{self, Store};
@@ -21,6 +23,45 @@ pub(crate) fn fetch(fetches: &[Fetch], tools: &Tools<'_>) -> Result<()> {
         registry.fetch(&fetch.from, &fetch.layers, tools.store)?;
     }
     Ok(())
+}
+
+/// Refuses a push of a base whose layers are neither here, nor where it came from, nor where it goes.
+pub(crate) fn look(plan: &Plan, tools: &Tools<'_>) -> Result<()> {
+    let Some(registry) = plan.registry() else {
+        return Ok(());
+    };
+    let mut there = BTreeSet::new(); // an image can be given what one before it has
+    for image in &plan.images {
+        let wanted = sourceless(&image.base, tools.store)?;
+        let wanted: Vec<Descriptor> = wanted
+            .into_iter()
+            .filter(|layer| !there.contains(&layer.digest))
+            .collect();
+        let lacking = registry.lacks(&image.name.parse()?, &wanted)?;
+        if !lacking.is_empty() {
+            let fault = base::not_here(&image.base, &lacking);
+            return Err(fault
+                .because(format!("`{}` does not have them either", image.name))
+                .into());
+        }
+        there.extend(wanted.iter().map(|layer| layer.digest));
+    }
+    Ok(())
+}
+
+/// The layers of a base that no registry may be asked for, each once, if they are not here.
+fn sourceless(base: &Base, made: &Store) -> Result<Vec<Descriptor>> {
+    if base.repository().is_some() {
+        return Ok(Vec::new());
+    }
+    let mut absent = Vec::new();
+    for image in &base.images {
+        absent.extend(image.absent()?);
+    }
+    absent.retain(|layer| !media::is_foreign(&layer.media_type) && !made.holds(layer));
+    absent.sort_by_key(|layer| layer.digest);
+    absent.dedup_by_key(|layer| layer.digest);
+    Ok(absent)
 }
 
 /// Runs `write`, and again for as long as it meets a layer that is damaged or gone and has not been fetched again yet.
