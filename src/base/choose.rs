@@ -12,7 +12,7 @@ use crate::base::absent;
 use crate::base::document::{self, Document, Manifest};
 use crate::base::documents::Documents;
 use crate::base::name::{Name, Pick};
-use crate::base::tag::{self, Meaning};
+use crate::base::tag::{self, Meaning, News};
 use crate::base::walk::{Offer, Pointer, Walk, config_here, damaged};
 use crate::base::{Base, BaseImage, Choice, Shelf};
 use crate::digest::{Descriptor, Digest};
@@ -49,21 +49,23 @@ fn only_entry(store: &Store) -> Result<Descriptor> {
     }
 }
 
-/// Resolves a reference: the digest if there is one, else what the tag means. What a registry said is recorded once it is here.
+/// Resolves a reference: the digest if there is one, else what the tag means. What a registry said is for the caller to record.
 pub(crate) fn from_reference(
     reference: &Reference,
     choice: Choice<'_>,
     shelf: Shelf<'_>,
-) -> Result<Base> {
+) -> Result<(Base, Option<News>)> {
     let documents = Documents::of_reference(reference, shelf);
     let (root, is_news) = root(reference, choice, (&documents, shelf))?;
     let name = Name::Reference(reference.clone());
     let digest = root.digest;
     let base = images(&name, root, choice, &documents)?;
-    if is_news && let Some(bytes) = documents.manifest(&digest, None)? {
-        tag::record(reference, (digest, &bytes), shelf)?;
-    }
-    Ok(base)
+    let bytes = match is_news {
+        true => documents.manifest(&digest, None)?,
+        false => None,
+    };
+    let news = bytes.map(|bytes| News::of(reference, digest, &bytes));
+    Ok((base, news.transpose()?))
 }
 
 /// What a reference points at, and whether that is the registry's word, to be recorded.

@@ -16,6 +16,8 @@ use crate::store::{self, Store};
 /// The documents of one base.
 pub(crate) struct Documents<'a> {
     home: &'a Store,
+    /// Holds what an online run could not keep in `home`.
+    spare: Option<&'a Store>,
     remote: Option<Remote<'a>>,
 }
 
@@ -41,7 +43,11 @@ type Fetched = (String, Vec<u8>);
 impl<'a> Documents<'a> {
     /// Those of a layout on disk: no registry stands behind it.
     pub(crate) fn of_layout(home: &'a Store) -> Documents<'a> {
-        Documents { home, remote: None }
+        Documents {
+            home,
+            spare: None,
+            remote: None,
+        }
     }
 
     /// Those of an image in the cache, and in its registry unless the run is offline.
@@ -53,6 +59,7 @@ impl<'a> Documents<'a> {
         };
         Documents {
             home: shelf.cache,
+            spare: Some(shelf.spare),
             remote: shelf.registry.map(remote),
         }
     }
@@ -141,14 +148,13 @@ impl<'a> Documents<'a> {
 
     /// What is on this machine. With a registry behind it, damage counts as absence.
     fn here(&self, wanted: Wanted<'_>) -> Result<Option<Vec<u8>>> {
-        let Some(remote) = &self.remote else {
-            return Ok(self.home.document(wanted.digest, wanted.size)?);
-        };
-        for store in [self.home, remote.shelf.spare] {
-            match store.document(wanted.digest, wanted.size) {
-                Ok(None) => {}
-                Err(error) if wanted.is_damaged_in(store, &error) => remote.tell_damage(wanted),
-                found => return Ok(found?),
+        for store in [self.home].into_iter().chain(self.spare) {
+            match (store.document(wanted.digest, wanted.size), &self.remote) {
+                (Ok(None), _) => {}
+                (Err(error), Some(remote)) if wanted.is_damaged_in(store, &error) => {
+                    remote.tell_damage(wanted);
+                }
+                (found, _) => return Ok(found?),
             }
         }
         Ok(None)

@@ -14,6 +14,7 @@ mod tag;
 mod walk;
 
 pub(crate) use absent::layers as not_here;
+pub(crate) use tag::News;
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -201,29 +202,39 @@ pub(crate) fn resolve(name: &Name, platforms: &[Platform], shelf: Shelf<'_>) -> 
         Name::Layout(directory, pick) => Store::source(directory, shelf.notes)
             .map_err(anyhow::Error::from)
             .and_then(|store| choose::from_layout(name, pick, choice, &store)),
-        Name::Reference(reference) => choose::from_reference(reference, choice, shelf),
+        Name::Reference(reference) => recorded(reference, choice, shelf),
     };
-    named(resolved, name)
+    Ok(named(resolved.with_context(|| unresolved(name))?))
 }
 
-/// As [`resolve`], for a reference and any choice of its images.
+/// As [`resolve`], for a reference and any choice of its images; what a registry said is left to be recorded.
 pub(crate) fn resolve_reference(
     reference: &Reference,
     choice: Choice<'_>,
     shelf: Shelf<'_>,
-) -> Result<Base> {
+) -> Result<(Base, Option<News>)> {
     let resolved = choose::from_reference(reference, choice, shelf);
-    named(resolved, &Name::Reference(reference.clone()))
+    let (base, news) = resolved.with_context(|| unresolved(&Name::Reference(reference.clone())))?;
+    Ok((named(base), news))
 }
 
-/// Gives the images the name that others know them by, and an error the name that the user gave.
-fn named(resolved: Result<Base>, name: &Name) -> Result<Base> {
-    let mut base = resolved.with_context(|| format!("cannot resolve base image `{name}`"))?;
+fn recorded(reference: &Reference, choice: Choice<'_>, shelf: Shelf<'_>) -> Result<Base> {
+    let (base, news) = choose::from_reference(reference, choice, shelf)?;
+    news.map_or(Ok(()), |news| news.record(shelf))?;
+    Ok(base)
+}
+
+fn unresolved(name: &Name) -> String {
+    format!("cannot resolve base image `{name}`")
+}
+
+/// Gives the images the name that others know them by.
+fn named(mut base: Base) -> Base {
     let published = base.published_name();
     for image in &mut base.images {
         image.name.clone_from(&published);
     }
-    Ok(base)
+    base
 }
 
 fn made(name: &Name, platforms: &[Platform], config: fn(&Platform) -> Value) -> Base {

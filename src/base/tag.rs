@@ -73,19 +73,33 @@ fn why(error: &Error) -> String {
     all.join(": ")
 }
 
-/// Gives what the registry said a name in the cache, once all that was asked for is there. A cache that cannot be written is left alone.
-pub(crate) fn record(
-    reference: &Reference,
-    (digest, bytes): (Digest, &[u8]),
-    shelf: Shelf<'_>,
-) -> Result<()> {
-    let descriptor = Descriptor::new(document::media_type_of(bytes)?, digest, bytes.len() as u64);
-    match bound(reference, &descriptor, shelf) {
-        Err(error) if error.is_unwritable() => {
-            shelf.notes.say(absent::unwritable(&error, shelf));
-            Ok(())
+/// What a registry said, to be recorded once all that was asked for is here.
+#[must_use]
+#[derive(Debug)]
+pub(crate) struct News {
+    reference: Reference,
+    root: Descriptor,
+}
+
+impl News {
+    /// `bytes` are those of the digest.
+    pub(crate) fn of(reference: &Reference, digest: Digest, bytes: &[u8]) -> Result<News> {
+        let media_type = document::media_type_of(bytes)?;
+        Ok(News {
+            reference: reference.clone(),
+            root: Descriptor::new(media_type, digest, bytes.len() as u64),
+        })
+    }
+
+    /// Gives it a name in the cache. A cache that cannot be written is left alone.
+    pub(crate) fn record(&self, shelf: Shelf<'_>) -> Result<()> {
+        match bound(&self.reference, &self.root, shelf) {
+            Err(error) if error.is_unwritable() => {
+                shelf.notes.say(absent::unwritable(&error, shelf));
+                Ok(())
+            }
+            done => Ok(done?),
         }
-        done => Ok(done?),
     }
 }
 

@@ -267,7 +267,8 @@ fn all_platforms_of_an_index_are_those_that_it_names() {
     let world = world();
     let index = world.serve_two();
     let reference: Reference = world.named(":v1").parse().expect("a name");
-    let base = resolve_reference(&reference, Choice::All, world.shelf()).expect("resolved");
+    let resolved = resolve_reference(&reference, Choice::All, world.shelf());
+    let (base, _) = resolved.expect("resolved");
     let names: Vec<String> = base
         .images
         .iter()
@@ -354,6 +355,14 @@ fn c14_documents_for_a_cache_that_cannot_be_written_are_kept_beside_it_with_one_
     let notes = world.here.notes.all();
     assert_eq!(notes.len(), 1, "{notes:?}");
     assert!(notes[0].contains("cannot be written"), "{notes:?}");
+    let offline = Shelf {
+        registry: None,
+        ..world.shelf()
+    };
+    let pin = world.named(&format!("@{}", index.digest));
+    let pin = Name::parse(&pin, world.here.directory.path()).expect("a name");
+    let resolved = resolve(&pin, &[platform("linux/amd64")], offline);
+    assert_eq!(resolved.expect("found beside it").images.len(), 1);
 }
 
 #[test]

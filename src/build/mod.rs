@@ -79,6 +79,11 @@ impl Done {
 /// Does what the plan says.
 pub(crate) fn carry_out(plan: &Plan, tools: &Tools<'_>) -> Result<Done> {
     let mut laps = Laps::new((tools.elapsed)());
+    // First: a registry that does not give them is told before minutes of compiling.
+    base_layers::fetch(&plan.fetches, tools)?;
+    if !plan.fetches.is_empty() {
+        laps.mark("fetched", (tools.elapsed)());
+    }
     let mut binaries = Vec::new();
     for job in &plan.jobs {
         binaries.extend(compiled(job, tools.notes)?);

@@ -24,7 +24,6 @@ pub(super) fn write(plan: &Plan, images: &[Built], tools: &Tools<'_>) -> Result<
     }
     let shelves = shelves(plan, tools);
     let finished = finished(images);
-    base_layers::fetch(&plan.fetches, tools)?;
     for target in &plan.targets {
         let write = || publish::write(target, &finished, &shelves, tools.notes);
         base_layers::mending(write, plan, tools)?;

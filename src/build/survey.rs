@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::base::{self, Base, Shelf};
 use crate::build::areas::{self, Area};
-use crate::build::{Tools, layers};
+use crate::build::{Tools, base_layers, layers};
 use crate::compile::{self, Job};
 use crate::config::Config;
 use crate::digest::Descriptor;
@@ -70,6 +70,7 @@ pub(crate) fn plan(request: &Request, config: &Config, tools: &Tools<'_>) -> Res
     let plan = plan::plan(asked, &wanted, known)?;
     plan.images.iter().try_for_each(layers::look)?;
     look_at_targets(&plan, tools)?;
+    base_layers::look(&plan, tools)?;
     Ok(plan)
 }
 
@@ -208,7 +209,7 @@ fn absent(
             absent
                 .entry(key.clone())
                 .or_default()
-                .extend(layers.filter(|layer| !made.holds(layer)));
+                .extend(layers.filter(|layer| !made.uses(layer)));
         }
     }
     Ok(absent)

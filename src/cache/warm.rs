@@ -30,17 +30,18 @@ pub(crate) struct Warmed {
     pub(crate) bytes: u64,
 }
 
-/// Brings an image into the cache.
+/// Brings an image into the cache; its name comes last, when all that was asked for is there.
 pub(crate) fn warm(
     reference: &Reference,
     (choice, depth): (Choice<'_>, Depth),
     shelf: Shelf<'_>,
 ) -> Result<Warmed> {
-    let base = base::resolve_reference(reference, choice, shelf)?;
+    let (base, news) = base::resolve_reference(reference, choice, shelf)?;
     let layers = match depth {
         Depth::Metadata => Vec::new(),
         Depth::Layers => layers(&base, shelf)?,
     };
+    news.map_or(Ok(()), |news| news.record(shelf))?;
     Ok(Warmed {
         pin: Reference {
             digest: base.digest(),

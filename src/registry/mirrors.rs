@@ -113,17 +113,19 @@ fn places(settings: &Settings, reference: &Reference) -> Result<Vec<Repository>,
     Ok(places)
 }
 
-/// Asks one place after the other until one has it; `None` when every one of them says that there is no such thing.
+/// Asks one place after the other until one has it; `None` when the registry itself says that there is no such thing, whatever its
+/// mirrors failed with, or when every mirror says so where mirrors are alone.
 pub(super) async fn first_of<T>(
     client: &Client,
     reference: &Reference,
     ask: impl AsyncFn(&Repository) -> Result<Option<T>, Error>,
 ) -> Result<Option<T>, Error> {
     let places = places(&client.settings, reference)?;
+    let origin = Repository::origin(reference);
     let mut failures = Vec::new();
     for place in &places {
         match ask(place).await {
-            Ok(None) => {}
+            Ok(None) if *place != origin => {}
             Ok(found) => {
                 tell(client, &failures);
                 return Ok(found);

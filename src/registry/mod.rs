@@ -11,6 +11,7 @@ mod endpoint;
 mod error;
 mod flights;
 mod inward;
+mod lacks;
 mod login;
 mod mirrors;
 mod origin;

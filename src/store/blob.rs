@@ -64,6 +64,15 @@ impl Store {
             .is_ok_and(|found| found.is_file() && found.len() == descriptor.size)
     }
 
+    /// As [`Store::holds`]; what is here is marked as used now.
+    pub(crate) fn uses(&self, descriptor: &Descriptor) -> bool {
+        let is_here = self.holds(descriptor);
+        if is_here {
+            self.touch(&descriptor.digest);
+        }
+        is_here
+    }
+
     /// When the blob was last written or bound to a name: how old a recorded tag is.
     pub(crate) fn recorded_at(&self, digest: &Digest) -> Option<SystemTime> {
         let found = fs::symlink_metadata(self.blob_path(digest)).ok()?;

@@ -1,11 +1,13 @@
 //! A base that is not on this machine comes from its registry: how often it is asked, what an output fetches, what damage costs.
 
 use std::fs;
+use std::fs::File;
+use std::time::{Duration, SystemTime};
 
 use crate::served::{Served, served};
 use crate::support::{TestEnv, tree};
 use crate::test_registry::{Action, Rule, TestRegistry};
-use crate::warm::{blob, build, build_online};
+use crate::warm::{blob, build, build_online, build_with};
 
 #[test]
 fn b4_a_cold_pin_costs_three_requests_a_warm_one_none_and_a_tag_one_more() {
@@ -57,6 +59,44 @@ fn what_a_file_needs_of_the_base_is_fetched_once_and_serves_without_a_network_af
     fs::remove_dir_all(env.path("out")).expect("removed");
     assert_eq!(build(&env, &outputs).succeeds().digest(), digest);
     assert_eq!(base.asked(), [""; 0]);
+}
+
+#[test]
+fn layers_that_the_registry_does_not_give_are_told_before_anything_is_compiled() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let path = format!("/v2/team/base/blobs/{}", base.made.layer);
+    let arguments = format!("--tarball @/t.tar --base {}", base.pin());
+    let mark = format!("touch \"{}\"", env.path("compiled").display());
+    for (status, code) in [(404, 7), (401, 6)] {
+        base.there
+            .rule(Rule::on("GET", &path).times(1).then(Action::Status(status)));
+        build_with(&env, &mark, &arguments).ends_with(code);
+        assert!(!env.path("compiled").exists(), "{status}");
+    }
+    build_with(&env, &mark, &arguments).succeeds();
+    assert!(env.path("compiled").exists());
+}
+
+#[test]
+fn a_layer_that_is_used_is_young_again_and_one_that_vanishes_while_cargo_works_comes_again() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let arguments = format!("--tarball @/t.tar --base {}", base.pin());
+    build_online(&env, &arguments).succeeds();
+    let kept = blob(&env.cache().join("build"), &base.made.layer);
+    let old = SystemTime::now() - Duration::from_secs(7_200);
+    let file = File::options().write(true).open(&kept).expect("here");
+    file.set_modified(old).expect("set");
+    base.asked();
+    build_online(&env, &arguments).succeeds();
+    assert!(file.metadata().expect("open").modified().expect("known") > old);
+    assert_eq!(base.asked(), [""; 0]);
+    let remove = format!("rm \"{}\"", kept.display());
+    build_with(&env, &remove, &arguments)
+        .succeeds()
+        .says("is gone from here");
+    assert_eq!(base.asked(), [format!("GET {}", base.made.layer)]);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::fs;
 
 use crate::served::{Served, served};
 use crate::support::{Run, TestEnv};
+use crate::test_registry::{Action, Rule};
 use crate::warm::{blob, build};
 
 fn warm(env: &TestEnv, arguments: &str) -> Run {
@@ -62,6 +63,21 @@ fn b4_what_is_complete_costs_one_head_for_a_tag_and_nothing_for_a_digest() {
     let arguments = format!("cache warm {all}");
     crate::support::run(command.args(arguments.split(' '))).succeeds();
     assert_eq!(base.asked(), [""; 0]);
+}
+
+#[test]
+fn a_tag_whose_layers_did_not_come_is_not_recorded() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let path = format!("/v2/team/base/blobs/{}", base.made.layer);
+    base.there
+        .rule(Rule::on("GET", &path).times(1).then(Action::Status(404)));
+    let arguments = format!("--layers {}", base.tag());
+    let listed = || env.rbuild(&env.path("home"), "cache ls").stdout();
+    warm(&env, &arguments).ends_with(7).says(&base.made.layer);
+    assert!(!listed().contains(&base.tag()), "{}", listed());
+    warm(&env, &arguments).succeeds();
+    assert!(listed().contains(&base.tag()), "{}", listed());
 }
 
 #[test]

@@ -357,7 +357,10 @@ fn a_base_in_a_layout_is_pushed_from_it_and_what_it_lacks_must_be_there() {
     let arguments = format!("--base oci:@/lacking@{}", made.index);
     push(&env, &registry, &arguments)
         .ends_with(4)
-        .says(&made.layer);
+        .says(&made.layer)
+        .says("does not have them either");
+    let only = format!("HEAD {}", made.layer);
+    assert_eq!(asked(&registry), [only], "before cargo, before any push");
     let full = crate::support::base(&lacking, true, &[]);
     assert_eq!(full.layer, made.layer);
     push(&env, &registry, &arguments).succeeds();

@@ -98,6 +98,16 @@ pub(crate) fn build_online(env: &TestEnv, arguments: &str) -> Run {
     run(&mut build_online_behind(env, &[], arguments))
 }
 
+/// As [`build_online`], with a cargo that runs `first`, a line of shell, before it compiles.
+pub(crate) fn build_with(env: &TestEnv, first: &str, arguments: &str) -> Run {
+    let mut command = build_online_behind(env, &[], arguments);
+    let player = format!(
+        "[ $1 = build ] && {{ {first}; }}\nexec cat {}.$1",
+        replay().cargo.display()
+    );
+    run(command.env("CARGO", script(&env.path("cargo"), &player)))
+}
+
 /// As [`build_online`], behind a wrapper, and not started yet.
 pub(crate) fn build_online_behind(env: &TestEnv, wrapper: &[&str], arguments: &str) -> Command {
     pushing(env, wrapper, &format!("--push=false {arguments}"))

@@ -210,11 +210,24 @@ fn when_all_fail_each_place_is_told_with_its_reason() {
 }
 
 #[test]
-fn what_a_mirror_fails_with_is_no_absence_even_if_the_registry_has_none() {
+fn what_the_registry_itself_denies_is_absent_whatever_its_mirrors_fail_with() {
     let (mirror, origin) = (TestRegistry::scripted(), TestRegistry::start());
     mirror.rule(Rule::on("*", "*").then(Action::Status(502)));
-    let error = with(mirrors(&[mirror.origin()]))
-        .manifest(&name(&origin, "a/b:1"))
+    let (registry, notes) = noted(mirrors(&[mirror.origin()]));
+    let found = registry.manifest(&name(&origin, "a/b:1"));
+    assert_eq!(found.expect("the registry's own word"), None);
+    let [note] = notes.all().try_into().expect("one note");
+    assert!(note.contains(&mirror.host()), "{note}");
+}
+
+#[test]
+fn what_mirrors_alone_fail_with_is_no_absence_even_if_another_has_none() {
+    let (lame, empty) = (TestRegistry::scripted(), TestRegistry::start());
+    lame.rule(Rule::on("*", "*").then(Action::Status(502)));
+    let mut settings = mirrors(&[lame.origin(), empty.origin()]);
+    settings.mirrors_alone = true;
+    let error = with(settings)
+        .manifest(&name(&TestRegistry::scripted(), "a/b:1"))
         .expect_err("unclear");
     assert_ne!(error.cause, Cause::Absent);
 }

@@ -116,13 +116,41 @@ impl Roots {
     }
 }
 
-/// Mozilla's, as of this release, where the system has none.
+/// Those of the machine, else Mozilla's as of this release.
 fn of_system() -> Vec<CertificateDer<'static>> {
-    let found = rustls_native_certs::load_native_certs().certs;
+    let found = of_machine();
     match found.is_empty() {
         false => found,
         true => webpki_root_certs::TLS_SERVER_ROOT_CERTS.to_vec(),
     }
+}
+
+#[cfg(target_os = "macos")]
+fn of_machine() -> Vec<CertificateDer<'static>> {
+    rustls_native_certs::load_native_certs().certs
+}
+
+/// Looked for by place: `load_native_certs` reads the process's own variables, and an empty `SSL_CERT_FILE` hides everything from it.
+#[cfg(not(target_os = "macos"))]
+fn of_machine() -> Vec<CertificateDer<'static>> {
+    of_places(&BUNDLES.map(Path::new), Path::new("/etc/ssl/certs"))
+}
+
+/// The authorities of a machine in one file, as distributions have it; the first that is there counts.
+#[cfg(not(target_os = "macos"))]
+const BUNDLES: [&str; 5] = [
+    "/etc/ssl/certs/ca-certificates.crt",
+    "/etc/pki/tls/certs/ca-bundle.crt",
+    "/etc/ssl/ca-bundle.pem",
+    "/etc/ssl/cert.pem",
+    "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem",
+];
+
+#[cfg(not(target_os = "macos"))]
+fn of_places(bundles: &[&Path], directory: &Path) -> Vec<CertificateDer<'static>> {
+    let bundle = bundles.iter().copied().find(|file| file.is_file());
+    let directory = Some(directory).filter(|directory| directory.is_dir());
+    rustls_native_certs::load_certs_from_paths(bundle, directory).certs
 }
 
 fn certificates(file: &Path) -> Result<Vec<CertificateDer<'static>>, Error> {
@@ -145,4 +173,35 @@ fn unreadable(file: &Path, why: &dyn std::fmt::Display) -> Error {
 
 fn unusable(error: impl std::error::Error) -> Error {
     Error::new(Cause::Settings, "cannot speak TLS with these settings").because(error.to_string())
+}
+
+#[cfg(all(test, not(target_os = "macos")))]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::testing::test_registry::Authority;
+
+    #[test]
+    fn the_first_bundle_that_is_there_counts_with_what_lies_in_the_directory() {
+        let home = tempfile::tempdir().expect("a directory");
+        let [first, second, directory] = ["a.pem", "b.pem", "certs"].map(|n| home.path().join(n));
+        let places = [
+            Path::new("/nowhere/ca.pem"),
+            first.as_path(),
+            second.as_path(),
+        ];
+        assert!(of_places(&places, &directory).is_empty());
+        fs::write(&second, Authority::new().pem()).expect("written");
+        assert_eq!(of_places(&places, &directory).len(), 1);
+        fs::write(
+            &first,
+            format!("{}{}", Authority::new().pem(), Authority::new().pem()),
+        )
+        .expect("written");
+        assert_eq!(of_places(&places, &directory).len(), 2);
+        fs::create_dir(&directory).expect("made");
+        fs::write(directory.join("own.pem"), Authority::new().pem()).expect("written");
+        assert_eq!(of_places(&places, &directory).len(), 3);
+    }
 }
