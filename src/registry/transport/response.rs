@@ -131,6 +131,11 @@ impl Response {
             .map_err(|error| self.broken(root(&error)))
     }
 
+    /// Whether a TLS port may have said that it was spoken to in plain http: to HEAD it cannot say more than 400.
+    pub(super) fn may_ask_for_tls(&self) -> bool {
+        self.status() == 400 && self.url.scheme() == "http" && self.method == Method::HEAD
+    }
+
     /// Whether a TLS port says that it was spoken to in plain http; in a sentence of its own, as each server has one.
     pub(super) async fn asks_for_tls(&mut self) -> bool {
         if self.status() != 400 || self.url.scheme() != "http" || self.decoder.is_some() {

@@ -28,21 +28,22 @@ impl Transport {
         url: &Url,
         (first, second): (&str, &str),
     ) -> Result<Response, Trouble> {
-        let failed = match self.ask(request, url, first).await {
-            Err(trouble) if is_mute(&trouble, url) => trouble,
+        let unclear = match self.ask(request, url, first).await {
+            Err(trouble) if is_mute(&trouble, url) => Err(trouble),
+            Ok(answer) if answer.may_ask_for_tls() => Ok(answer),
             answer => return answer,
         };
         // A stream is spent.
         if matches!(request.payload, Payload::Stream(..)) {
-            return Err(failed);
+            return unclear;
         }
         match self.ask(request, url, second).await {
-            Err(trouble) if is_mute(&trouble, url) => Err(failed),
+            Err(trouble) if is_mute(&trouble, url) => unclear,
             answer => answer,
         }
     }
 
-    /// Tries one scheme; whatever answers in it is remembered.
+    /// Tries one scheme; whatever answers in it is remembered, unless it may be a port of TLS that says so.
     async fn ask(
         &self,
         request: &mut Request,
@@ -59,7 +60,9 @@ impl Transport {
                 error,
             });
         }
-        self.schemes.settle(&registry, &response.url);
+        if !response.may_ask_for_tls() {
+            self.schemes.settle(&registry, &response.url);
+        }
         Ok(response)
     }
 }

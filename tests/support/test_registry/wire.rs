@@ -59,9 +59,10 @@ impl Wire {
         matches!(self, Wire::Tls(_)) && peeked.is_ok_and(|taken| taken == 1) && first[0] != 0x16
     }
 
-    /// Writes past TLS.
-    pub(super) fn write_in_clear(&self, bytes: &[u8]) {
+    /// Writes past TLS, which has not begun, and ends.
+    pub(super) fn end_in_clear(self, bytes: &[u8]) {
         let _ = self.socket().write_all(bytes);
+        end(self.socket());
     }
 
     /// Ends with a RST, as a machine that crashed would: what was sent and not yet read may be lost too.
@@ -77,11 +78,14 @@ impl Wire {
             stream.conn.send_close_notify();
         }
         let _ = self.flush();
-        let mut socket = self.socket();
-        let _ = socket.shutdown(Shutdown::Write);
-        let _ = socket.set_read_timeout(Some(FAREWELL));
-        let _ = std::io::copy(&mut socket, &mut std::io::sink());
+        end(self.socket());
     }
+}
+
+fn end(mut socket: &TcpStream) {
+    let _ = socket.shutdown(Shutdown::Write);
+    let _ = socket.set_read_timeout(Some(FAREWELL));
+    let _ = std::io::copy(&mut socket, &mut std::io::sink());
 }
 
 impl Read for Wire {

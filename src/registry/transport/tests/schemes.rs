@@ -50,6 +50,30 @@ async fn where_http_is_refused_on_loopback_https_is_spoken_and_remembered() {
 }
 
 #[tokio::test]
+async fn a_head_on_a_port_of_tls_leads_to_https_although_its_answer_has_no_words() {
+    let registry = TestRegistry::https(&Authority::new());
+    let desk = Desk::new();
+    let url = format!("http://{}/v2/", registry.host());
+    let error = desk.send(request("HEAD", &registry.host(), &url)).await;
+    let told = told(&error.err().expect("not trusted"));
+    assert!(told.contains("not trusted here"), "{told}");
+}
+
+#[tokio::test]
+async fn a_head_that_a_registry_without_tls_finds_bad_is_an_answer() {
+    let registry = TestRegistry::start();
+    registry.rule(Rule::on("HEAD", "*").then(Action::Status(400)));
+    let desk = Desk::new();
+    let url = format!("http://{}/v2/", registry.host());
+    for _ in 0..2 {
+        let answer = desk.send(request("HEAD", &registry.host(), &url)).await;
+        assert_eq!(answer.expect("an answer").status(), 400);
+    }
+    let answered = desk.get(&registry.host(), "/v2/").await;
+    assert_eq!(answered.expect("an answer"), 200);
+}
+
+#[tokio::test]
 async fn r34_a_certificate_that_is_refused_does_not_lead_back_to_http() {
     let registry = TestRegistry::https(&Authority::new());
     let desk = Desk::new();
