@@ -39,6 +39,7 @@ mod push_stopped;
 mod registry;
 mod registry_config;
 mod registry_faults_auth;
+mod registry_faults_cache;
 mod registry_faults_pull;
 mod registry_faults_push;
 mod registry_faults_way;
