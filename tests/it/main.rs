@@ -25,6 +25,7 @@ mod peers_ko;
 mod peers_large;
 mod peers_login;
 mod peers_mounts;
+mod peers_pull;
 mod peers_registries;
 mod peers_reproducible;
 mod peers_run;
