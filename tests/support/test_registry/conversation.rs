@@ -29,8 +29,7 @@ enum After {
 /// Talks until one side ends it.
 pub(super) fn hold(server: &Arc<Server>, wire: Wire) {
     if wire.is_misunderstood() {
-        wire.write_in_clear(IN_CLEAR);
-        return wire.close();
+        return wire.end_in_clear(IN_CLEAR);
     }
     let mut reader = BufReader::new(wire);
     while let Some(request) = next(&mut reader) {
