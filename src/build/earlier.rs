@@ -14,7 +14,7 @@ use crate::build::Tools;
 use crate::digest::{Descriptor, Digest};
 use crate::fault::Fault;
 use crate::media::REF_NAME;
-use crate::plan::NOWHERE;
+use crate::plan::{NOWHERE, refuse_registry};
 use crate::publish::{Destination, Shelves};
 use crate::reference::{Reference, is_host, is_tag};
 use crate::store::Store;
@@ -105,6 +105,7 @@ fn destination(typed: &str) -> Result<(Reference, Option<String>)> {
 /// Finds the image and decides where it goes.
 pub(super) fn find(asked: &Earlier, tools: &Tools<'_>) -> Result<Found> {
     let store = match &asked.image {
+    refuse_registry(typed.trim_end_matches('/'))?;
         Image::Layout(layout, _) => layout,
         _ => tools.store,
     };

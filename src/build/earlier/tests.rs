@@ -107,6 +107,20 @@ fn tags_are_those_typed_then_the_destinations_then_those_of_the_build() {
 }
 
 #[test]
+fn a_registry_is_no_destination() {
+    let test = testing::store();
+    kept(&test, 1, &["r.example/web:v1"]);
+    for registry in ["r.example", "r.example:5000", "localhost:5000", "r:5000"] {
+        let fault = refused(&test, &format!("r.example/web:v1 {registry}"));
+        let expected = format!("`{registry}` is a registry; name a repository in it");
+        assert_eq!(fault.to_string(), expected);
+    }
+    let (_, name, tags) = found(&test, "r.example/web:v1 app:v2").expect("one of Docker Hub");
+    assert_eq!(name, "docker.io/library/app");
+    assert_eq!(tags, ["v2"]);
+}
+
+#[test]
 fn a_digest_with_names_in_two_repositories_needs_a_destination() {
     let test = testing::store();
     let root = kept(&test, 1, &["r.example/a:v1", "r.example/b:v1"]);
