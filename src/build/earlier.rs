@@ -67,6 +67,14 @@ impl Earlier {
             tags: typed_tags,
         })
     }
+
+    fn is_by_digest(&self) -> bool {
+        match &self.image {
+            Image::Digest(_) | Image::Layout(_, Pick::Digest(_)) => true,
+            Image::Name(name) => name.digest.is_some(),
+            Image::Layout(..) => false,
+        }
+    }
 }
 
 fn image(typed: &str, directory: &Path, tools: &Tools<'_>) -> Result<Image> {
@@ -97,6 +105,7 @@ fn destination(typed: &str) -> Result<(Reference, Option<String>)> {
         ));
         return Err(fault.hint("write `REGISTRY/REPOSITORY:TAG`").into());
     }
+    refuse_registry(typed.trim_end_matches('/'))?;
     let last = typed.rsplit('/').next().unwrap_or_default();
     let tag = reference.tag.clone().filter(|_| last.contains(':'));
     Ok((reference, tag))
@@ -105,7 +114,6 @@ fn destination(typed: &str) -> Result<(Reference, Option<String>)> {
 /// Finds the image and decides where it goes.
 pub(super) fn find(asked: &Earlier, tools: &Tools<'_>) -> Result<Found> {
     let store = match &asked.image {
-    refuse_registry(typed.trim_end_matches('/'))?;
         Image::Layout(layout, _) => layout,
         _ => tools.store,
     };
