@@ -44,6 +44,8 @@ pub(super) struct Found {
     pub(super) root: Digest,
     pub(super) to: Destination,
     pub(super) shelves: Shelves,
+    /// Whether it was built here.
+    pub(super) is_ours: bool,
 }
 
 impl Earlier {
@@ -127,6 +129,7 @@ pub(super) fn find(asked: &Earlier, tools: &Tools<'_>) -> Result<Found> {
         to: whither::where_to(asked, home, &names)?,
         root,
         shelves: Shelves(shelves),
+        is_ours: !matches!(asked.image, Image::Layout(..)),
     })
 }
 
