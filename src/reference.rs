@@ -169,6 +169,12 @@ pub(crate) fn is_host(part: &str) -> bool {
     part.contains(['.', ':']) || part.eq_ignore_ascii_case("localhost")
 }
 
+/// Whether a name is nothing but a registry, so that it would be taken for a repository of Docker Hub and its port for a tag.
+pub(crate) fn is_registry_alone(name: &str) -> bool {
+    let (host, port) = split_port(name);
+    !name.contains('/') && (is_host(host) || port.is_some_and(is_port))
+}
+
 fn full_repository(registry: &str, repository: &str) -> String {
     match registry {
         "docker.io" if !repository.contains('/') => format!("library/{repository}"),

@@ -14,7 +14,7 @@ use crate::build::Tools;
 use crate::digest::{Descriptor, Digest};
 use crate::fault::Fault;
 use crate::media::REF_NAME;
-use crate::plan::NOWHERE;
+use crate::plan::{NOWHERE, refuse_registry};
 use crate::publish::{Destination, Shelves};
 use crate::reference::{Reference, is_host, is_tag};
 use crate::store::Store;
@@ -44,6 +44,8 @@ pub(super) struct Found {
     pub(super) root: Digest,
     pub(super) to: Destination,
     pub(super) shelves: Shelves,
+    /// Whether it was built here.
+    pub(super) is_ours: bool,
 }
 
 impl Earlier {
@@ -66,6 +68,14 @@ impl Earlier {
             destination: to.map(|(repository, _)| repository),
             tags: typed_tags,
         })
+    }
+
+    fn is_by_digest(&self) -> bool {
+        match &self.image {
+            Image::Digest(_) | Image::Layout(_, Pick::Digest(_)) => true,
+            Image::Name(name) => name.digest.is_some(),
+            Image::Layout(..) => false,
+        }
     }
 }
 
@@ -97,6 +107,7 @@ fn destination(typed: &str) -> Result<(Reference, Option<String>)> {
         ));
         return Err(fault.hint("write `REGISTRY/REPOSITORY:TAG`").into());
     }
+    refuse_registry(typed.trim_end_matches('/'))?;
     let last = typed.rsplit('/').next().unwrap_or_default();
     let tag = reference.tag.clone().filter(|_| last.contains(':'));
     Ok((reference, tag))
@@ -118,6 +129,7 @@ pub(super) fn find(asked: &Earlier, tools: &Tools<'_>) -> Result<Found> {
         to: whither::where_to(asked, home, &names)?,
         root,
         shelves: Shelves(shelves),
+        is_ours: !matches!(asked.image, Image::Layout(..)),
     })
 }
 

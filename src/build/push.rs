@@ -9,7 +9,7 @@ use crate::digest::Descriptor;
 use crate::image::Image;
 use crate::plan::Plan;
 use crate::publish;
-use crate::publish::{Contents, Destination, Finished, Receipt, Shelves};
+use crate::publish::{Bounds, Contents, Destination, Finished, Receipt, Shelves};
 use crate::reference::Reference;
 use crate::registry::{Cause, Origins, Registry, Sent};
 
@@ -72,7 +72,11 @@ pub(crate) fn push_earlier(
     tools: &Tools<'_>,
 ) -> Result<Pushed> {
     let found = earlier::find(asked, tools)?;
-    let contents = publish::contents(&found.shelves, &found.root)?;
+    let bounds = Bounds {
+        ours: tools.store,
+        registry: (!found.is_ours).then_some(found.to.repository.registry.as_str()),
+    };
+    let contents = publish::contents(&found.shelves, &found.root, bounds)?;
     make_builtin(&contents, &found.shelves, tools)?;
     let to = found.to;
     let name = to.repository.name();

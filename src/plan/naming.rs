@@ -6,7 +6,7 @@ use anyhow::Result;
 
 use crate::fault::Fault;
 use crate::plan::request::{Naming, Style};
-use crate::reference::{BadReference, Reference, is_host, is_tag};
+use crate::reference::{BadReference, Reference, is_host, is_registry_alone, is_tag};
 
 /// Where images live that no repository was named for; no registry is called so.
 pub(crate) const NOWHERE: &str = "rbuild.local";
@@ -26,13 +26,28 @@ const LOCAL: [(&str, &str); 2] = [
 /// Refuses a repository or tags with which no image could be named, whatever it is of.
 pub(super) fn look(naming: &Naming) -> Result<()> {
     if let Some(repository) = &naming.repository {
-        refuse_repository(repository.trim_end_matches('/'))?;
+        let repository = repository.trim_end_matches('/');
+        refuse_repository(repository)?;
+        if naming.style == Style::Bare {
+            refuse_registry(repository)?;
+        }
     }
     let tags = tags(naming)?;
     if naming.tag_only {
         refuse_tag_only(&tags)?;
     }
     Ok(())
+}
+
+/// Refuses a registry where a repository is needed: it would be taken for one of Docker Hub.
+pub(crate) fn refuse_registry(repository: &str) -> Result<()> {
+    if !is_registry_alone(repository) {
+        return Ok(());
+    }
+    let told = format!("`{repository}` is a registry; name a repository in it");
+    Err(Fault::refused(told)
+        .hint(format!("write `{repository}/NAME`"))
+        .into())
 }
 
 fn refuse_repository(repository: &str) -> Result<()> {
@@ -193,6 +208,34 @@ mod tests {
         }
         assert!(named(Some("r.example/a b"), Style::Bare).is_err());
         assert!(named(None, Style::Bare).is_err());
+    }
+
+    #[test]
+    fn a_registry_alone_is_no_repository_for_an_image_of_its_own() {
+        let bare = |repository: &str| {
+            look(&Naming {
+                repository: Some(repository.to_owned()),
+                style: Style::Bare,
+                ..Naming::default()
+            })
+        };
+        for bad in [
+            "localhost:5000",
+            "localhost",
+            "r.example",
+            "r.example/",
+            "r:5000",
+            "[::1]:5000",
+        ] {
+            let fault = bare(bad).expect_err(bad).downcast::<Fault>();
+            let told = fault.expect("a fault").to_string();
+            let name = bad.trim_end_matches('/');
+            let expected = format!("`{name}` is a registry; name a repository in it");
+            assert_eq!(told, expected);
+        }
+        bare("team").expect("one of Docker Hub");
+        bare("localhost:5000/app").expect("a repository");
+        looked("localhost:5000").expect("the binary is the repository");
     }
 
     #[test]

@@ -28,7 +28,7 @@ use crate::store::Store;
 pub(crate) use origins::remember_origins;
 pub(crate) use receipt::{Receipt, write_metadata, write_references};
 pub(crate) use registry::{Contents, Destination, parcel};
-pub(crate) use stored::contents;
+pub(crate) use stored::{Bounds, contents};
 
 /// Where an image goes.
 #[derive(Clone, Debug)]

@@ -21,6 +21,8 @@ pub(crate) struct Contents {
     /// Children before the index that lists them; the last one is the image.
     pub(crate) manifests: Vec<Descriptor>,
     pub(crate) origins: Origins,
+    /// Where blobs may be that are not here, in registries that may not be asked for them.
+    pub(crate) unasked: Origins,
 }
 
 /// Where it goes: registry and repository, and the tags there.
@@ -80,5 +82,6 @@ pub(crate) fn parcel(to: Destination, contents: Contents, shelves: &Shelves) -> 
         tags: to.tags,
         stores: &shelves.0,
         origins: contents.origins,
+        unasked: contents.unasked,
     }
 }

@@ -15,6 +15,7 @@ use crate::publish::origins;
 use crate::publish::registry::once;
 use crate::publish::{Contents, Shelves};
 use crate::reference::Reference;
+use crate::store::Store;
 
 /// How deep indexes are followed.
 const DEEPEST: usize = 4;
@@ -22,22 +23,27 @@ const DEEPEST: usize = 4;
 /// The annotation that names the base; image-spec, annotations.md.
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 
+/// Who may say where layers can be had that are not here: a registry that is asked for them is shown our credentials.
+pub(crate) struct Bounds<'a> {
+    /// The store of our own builds: what was written down there for an image is believed, and no other store's records are read.
+    pub(crate) ours: &'a Store,
+    /// For an image of others: the one registry that its annotations may lead to.
+    pub(crate) registry: Option<&'a str>,
+}
+
 /// What lies below `root`. Where the base's layers can be had is taken from what was written down for the image, else from its
 /// annotations for those layers that are not here.
-pub(crate) fn contents(shelves: &Shelves, root: &Digest) -> Result<Contents> {
+pub(crate) fn contents(shelves: &Shelves, root: &Digest, bounds: Bounds<'_>) -> Result<Contents> {
     let mut walk = Walk {
         shelves,
+        registry: bounds.registry,
         seen: BTreeSet::new(),
         contents: Contents::default(),
     };
     walk.root(root)?;
     let mut contents = walk.contents;
     contents.blobs = once(contents.blobs);
-    let known = shelves.0.iter();
-    if let Some(known) = known
-        .filter_map(|store| origins::recall(store, root))
-        .next()
-    {
+    if let Some(known) = origins::recall(bounds.ours, root) {
         contents.origins = known;
     }
     Ok(contents)
@@ -45,6 +51,7 @@ pub(crate) fn contents(shelves: &Shelves, root: &Digest) -> Result<Contents> {
 
 struct Walk<'a> {
     shelves: &'a Shelves,
+    registry: Option<&'a str>,
     seen: BTreeSet<Digest>,
     contents: Contents,
 }
@@ -87,12 +94,16 @@ impl Walk<'_> {
         self.contents.blobs.extend(blobs);
         let told = manifest.annotations.get(BASE_NAME);
         let base: Option<Reference> = told.and_then(|name| name.as_str()?.parse().ok());
+        let Some(base) = base else { return };
         let absent = manifest
             .layers
             .iter()
             .filter(|layer| !self.shelves.hold(layer));
-        let origin = |layer: &Descriptor| Some((layer.digest, base.clone()?));
-        self.contents.origins.extend(absent.filter_map(origin));
+        let absent = absent.map(|layer| (layer.digest, base.clone()));
+        match self.registry.is_none_or(|only| base.registry == only) {
+            true => self.contents.origins.extend(absent),
+            false => self.contents.unasked.extend(absent),
+        }
     }
 
     fn bytes(&self, digest: &Digest, size: Option<u64>) -> Result<Vec<u8>> {

@@ -26,6 +26,15 @@ fn digests(contents: &Contents) -> (BTreeSet<Digest>, Vec<Digest>) {
     (once, of(&contents.manifests))
 }
 
+/// As for an image of our own in the first store.
+fn read_back(shelves: &Shelves, root: &Digest) -> Result<Contents> {
+    let bounds = Bounds {
+        ours: &shelves.0[0],
+        registry: None,
+    };
+    contents(shelves, root, bounds)
+}
+
 #[test]
 fn n09_a_parcel_holds_each_blob_once_and_children_before_the_index() {
     let test = testing::store();
@@ -84,7 +93,7 @@ fn an_image_read_back_from_its_root_is_the_image_that_was_made() {
     remember_origins(&shelves.0[0], &image).expect("written");
     let (made, read) = (
         Contents::of(&image),
-        contents(&shelves, &image.root.digest).expect("read"),
+        read_back(&shelves, &image.root.digest).expect("read"),
     );
     assert_eq!(digests(&read), digests(&made));
     assert_eq!(read.manifests, made.manifests);
@@ -96,7 +105,7 @@ fn without_a_record_the_annotation_says_where_layers_are_that_are_not_here() {
     let test = testing::store();
     let (image, shelves) = finished(&test, &["linux/amd64"], &["latest"]);
     let read = || {
-        contents(&shelves, &image.root.digest)
+        read_back(&shelves, &image.root.digest)
             .expect("read")
             .origins
     };
@@ -108,6 +117,34 @@ fn without_a_record_the_annotation_says_where_layers_are_that_are_not_here() {
     assert_eq!(found.keys().collect::<Vec<_>>(), [&layer.digest]);
     // A pin is a name that others can pull.
     assert_eq!(found[&layer.digest].name(), "r.example/base");
+}
+
+#[test]
+fn a_layout_of_others_chooses_no_registry_that_is_asked() {
+    let test = testing::store();
+    let (mut image, shelves) = finished(&test, &["linux/amd64"], &["latest"]);
+    image.base = Some("evil.example/x".parse().expect("a name"));
+    remember_origins(&shelves.0[0], &image).expect("written");
+    let layer = &image.images[0].base_layers[1].digest;
+    fs::remove_file(test.store.root().join("blobs/sha256").join(layer.hex())).expect("removed");
+    let ours = testing::store();
+    let read = |registry| {
+        let bounds = Bounds {
+            ours: &ours.store,
+            registry: Some(registry),
+        };
+        let contents = contents(&shelves, &image.root.digest, bounds).expect("read");
+        let names = |origins: Origins| {
+            let pairs = origins.into_iter();
+            pairs
+                .map(|(digest, from)| (digest, from.name()))
+                .collect::<Vec<_>>()
+        };
+        (names(contents.origins), names(contents.unasked))
+    };
+    let told = vec![(*layer, "r.example/base".to_owned())];
+    assert_eq!(read("other.example"), (Vec::new(), told.clone()));
+    assert_eq!(read("r.example"), (told, Vec::new()));
 }
 
 #[test]
@@ -123,7 +160,7 @@ fn a_record_that_is_damaged_does_not_exist() {
         shelves.0[0]
             .remember("origins", &image.root.digest, &bad)
             .expect("written");
-        let read = contents(&shelves, &image.root.digest).expect("read");
+        let read = read_back(&shelves, &image.root.digest).expect("read");
         assert_eq!(read.origins, Origins::new(), "{bad}");
     }
 }
@@ -135,7 +172,7 @@ fn a_child_that_is_not_here_is_named_with_the_places_looked_in() {
     let child = image.images[1].manifest.digest;
     let blobs = shelves.0[0].root().join("blobs/sha256");
     fs::remove_file(blobs.join(child.hex())).expect("removed");
-    let error = contents(&shelves, &image.root.digest).expect_err("gone");
+    let error = read_back(&shelves, &image.root.digest).expect_err("gone");
     let fault = error.downcast::<Fault>().expect("a fault");
     assert_eq!(fault.kind, Kind::Offline);
     assert!(fault.to_string().contains(&child.to_string()), "{fault}");
@@ -154,7 +191,7 @@ fn h11_indexes_are_followed_so_deep_and_no_deeper_and_each_child_once() {
             Family::Oci,
             &[(None, entry.clone()), (None, entry)],
         );
-        let read = contents(&shelves, &entry.digest);
+        let read = read_back(&shelves, &entry.digest);
         counts.push(read.map(|contents| contents.manifests.len()).ok());
     }
     assert_eq!(counts, [Some(2), Some(3), Some(4), Some(5), None]);
@@ -167,7 +204,7 @@ fn h05_a_child_that_is_not_what_its_index_says_is_refused() {
     let lie = Descriptor::new(media::DOCKER_MANIFEST, child.digest, child.size);
     let index = testing::index(&test.store, Family::Oci, &[(None, lie)]);
     let shelves = Shelves(vec![test.store.clone()]);
-    assert!(contents(&shelves, &index.digest).is_err());
+    assert!(read_back(&shelves, &index.digest).is_err());
 }
 
 #[test]
@@ -180,7 +217,7 @@ fn a_root_that_leaves_its_media_type_out_is_known_by_its_shape() {
         .put("any", &json::canonical(&index))
         .expect("put");
     let shelves = Shelves(vec![test.store.clone()]);
-    let read = contents(&shelves, &index.digest).expect("read");
+    let read = read_back(&shelves, &index.digest).expect("read");
     let types: Vec<&str> = read
         .manifests
         .iter()

@@ -48,6 +48,8 @@ pub(crate) struct Parcel<'a> {
     /// The stores that hold blobs and manifests, in the order in which they are asked.
     pub(crate) stores: &'a [Store],
     pub(crate) origins: Origins,
+    /// Where blobs may be too, in registries that nobody named: for an error alone, never asked.
+    pub(crate) unasked: Origins,
 }
 
 /// What a push came to.

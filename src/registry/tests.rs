@@ -134,6 +134,7 @@ pub(super) fn parcel<'a>(
         tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
         stores,
         origins: Origins::new(),
+        unasked: Origins::new(),
     }
 }
 

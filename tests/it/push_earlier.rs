@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use crate::served::{asked, served};
+use crate::served::{Served, asked, served};
 use crate::support::{Run, TestEnv, run};
 use crate::test_registry::TestRegistry;
 use crate::warm::{blob, build, build_online, pushing};
@@ -187,6 +187,41 @@ fn a_layout_is_pushed_whole_and_unchanged() {
         format!("sha256:{}", crate::support::hex(&bytes)),
         kept.digest()
     );
+}
+
+/// A layout with a whole image but for its base's layer, and with records that say where it is.
+fn lacking(env: &TestEnv, base: &Served) {
+    let outputs = format!("--base {} --oci-layout-path @/out", base.pin());
+    build_online(env, &outputs).succeeds();
+    let records = env.path("out/.rbuild/records");
+    fs::create_dir_all(records.parent().expect("a directory")).expect("made");
+    fs::rename(env.cache().join("build/.rbuild/records"), records).expect("moved");
+    fs::remove_file(blob(&env.path("out"), &base.made.layer)).expect("removed");
+    fs::remove_dir_all(env.cache()).expect("removed");
+    base.asked();
+}
+
+#[test]
+fn a_layout_does_not_choose_which_registries_are_asked() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    lacking(&env, &base);
+    let target = TestRegistry::start();
+    let there = format!("oci:@/out {}/x", target.host());
+    let named = base.named("");
+    push(&env, &there)
+        .ends_with(4)
+        .says(&base.made.layer)
+        .says(&format!("the image names the base `{named}"))
+        .says(&format!("`rbuild cache warm --layers {named}"));
+    assert_eq!(base.asked(), [""; 0]);
+    assert_eq!(target.tags("x"), [""; 0]);
+    let near = format!("oci:@/out {}/x", base.there.host());
+    push(&env, &near).succeeds().says("mounted 1");
+    let warm = format!("cache warm --layers {}", base.pin());
+    env.rbuild(&env.path("home"), &warm).succeeds();
+    push(&env, &there).succeeds();
+    assert!(target.blob("x", &base.made.layer).is_some());
 }
 
 #[test]

@@ -107,15 +107,56 @@ fn tags_are_those_typed_then_the_destinations_then_those_of_the_build() {
 }
 
 #[test]
+fn a_registry_is_no_destination() {
+    let test = testing::store();
+    kept(&test, 1, &["r.example/web:v1"]);
+    for registry in ["r.example", "r.example:5000", "localhost:5000", "r:5000"] {
+        let fault = refused(&test, &format!("r.example/web:v1 {registry}"));
+        let expected = format!("`{registry}` is a registry; name a repository in it");
+        assert_eq!(fault.to_string(), expected);
+    }
+    let (_, name, tags) = found(&test, "r.example/web:v1 app:v2").expect("one of Docker Hub");
+    assert_eq!(name, "docker.io/library/app");
+    assert_eq!(tags, ["v2"]);
+}
+
+#[test]
+fn an_image_given_by_a_digest_that_no_name_means_any_more_gets_no_tag_that_nobody_named() {
+    let test = testing::store();
+    let root = kept(&test, 1, &["r.example/web:v1"]);
+    kept(&test, 2, &["r.example/web:v1"]);
+    let named = format!("r.example/web@{root}");
+    let none: [&str; 0] = [];
+    assert_eq!(found(&test, &named).expect("by digest").2, none);
+    for (more, tags) in [
+        (" r.example/new", &[][..]),
+        (" r.example/new:v3", &["v3"]),
+        (" - v2", &["v2"]),
+    ] {
+        let words = format!("{named}{more}");
+        assert_eq!(found(&test, &words).expect(&words).2, tags, "{words}");
+    }
+    let layout = format!("oci:img@{root} r.example/new");
+    assert_eq!(found(&test, &layout).expect("by digest").2, none);
+}
+
+#[test]
+fn a_layout_without_names_is_latest_unless_the_destination_has_a_tag() {
+    let test = testing::store();
+    kept(&test, 1, &["1"]);
+    for (to, tag) in [("r.example/x", "latest"), ("r.example/x:v1", "v1")] {
+        let (_, _, tags) = found(&test, &format!("oci:img {to}")).expect(to);
+        assert_eq!(tags, [tag]);
+    }
+}
+
+#[test]
 fn a_digest_with_names_in_two_repositories_needs_a_destination() {
     let test = testing::store();
     let root = kept(&test, 1, &["r.example/a:v1", "r.example/b:v1"]);
     refused(&test, &root.to_string());
     let (_, name, tags) = found(&test, &format!("{root} r.example/c")).expect("told");
-    assert_eq!(
-        (name.as_str(), tags),
-        ("r.example/c", vec!["latest".into()])
-    );
+    assert_eq!((name.as_str(), tags), ("r.example/c", Vec::new()));
 }
 
 #[test]

@@ -10,7 +10,8 @@ use crate::plan::NOWHERE;
 use crate::publish::Destination;
 use crate::reference::Reference;
 
-/// The destination that was typed, else the repository that the image was named in; tags likewise.
+/// The destination that was typed, else the repository that the image was named in; tags likewise, else `latest`. An image that was
+/// given by its digest gets no tag that nobody named.
 pub(super) fn where_to(
     asked: &Earlier,
     home: Option<Reference>,
@@ -23,6 +24,9 @@ pub(super) fn where_to(
     let mut tags = asked.tags.clone();
     if tags.is_empty() {
         tags = tags_of(home.as_ref(), names);
+    }
+    if tags.is_empty() && !asked.is_by_digest() {
+        tags.push("latest".to_owned());
     }
     let mut seen = BTreeSet::new();
     tags.retain(|tag| seen.insert(tag.clone()));
@@ -39,18 +43,14 @@ fn sole(names: &[Reference]) -> Option<Reference> {
     })
 }
 
-/// The tag by which the image was found, else those that it was built with, else `latest`.
+/// The tag by which the image was found, else those that it was built with.
 fn tags_of(home: Option<&Reference>, names: &[Reference]) -> Vec<String> {
     if let Some(tag) = home.and_then(|home| home.tag.clone()) {
         return vec![tag];
     }
     let of_home = |name: &&Reference| home.is_some_and(|home| home.name() == name.name());
     let tags = names.iter().filter(of_home);
-    let tags: Vec<String> = tags.filter_map(|name| name.tag.clone()).collect();
-    match tags.is_empty() {
-        true => vec!["latest".to_owned()],
-        false => tags,
-    }
+    tags.filter_map(|name| name.tag.clone()).collect()
 }
 
 fn nowhere(asked: &Earlier) -> Fault {

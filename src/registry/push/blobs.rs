@@ -11,6 +11,7 @@ use crate::registry::auth::Access;
 use crate::registry::client::{Ask, Target};
 use crate::registry::patience::Patience;
 use crate::registry::pull::label;
+use crate::registry::push::feed::BRING;
 use crate::registry::push::sessions::Begun;
 use crate::registry::push::{Push, Sent};
 use crate::registry::{Cause, Error};
@@ -69,9 +70,15 @@ impl Push<'_> {
         let named = missing
             .iter()
             .map(|blob| format!("missing: {} of {} bytes", blob.digest, blob.size));
-        named
-            .fold(Error::new(Cause::Missing, message), Error::because)
-            .hint("bring the base image's layers with `rbuild cache warm --layers NAME`")
+        let error = named.fold(Error::new(Cause::Missing, message), Error::because);
+        let bases = missing
+            .iter()
+            .filter_map(|blob| self.parcel.unasked.get(&blob.digest));
+        let bases: BTreeSet<&Reference> = bases.collect();
+        match bases.is_empty() {
+            true => error.hint(BRING),
+            false => bases.into_iter().fold(error, unasked),
+        }
     }
 
     fn has_source(&self, blob: &Descriptor) -> bool {
@@ -210,4 +217,15 @@ impl Push<'_> {
             Err(error) => Err(error),
         }
     }
+}
+
+/// An image says that its base is elsewhere; only the user says that our credentials may be shown there.
+fn unasked(error: Error, base: &Reference) -> Error {
+    error
+        .because(format!(
+            "the image names the base `{base}`, in a registry that you did not name: it is not asked"
+        ))
+        .hint(format!(
+            "if you trust it, bring its layers first: `rbuild cache warm --layers {base}`"
+        ))
 }

@@ -121,7 +121,9 @@ impl<'p> Push<'p> {
     }
 }
 
-const BRING: &str = "bring the base image's layers with `rbuild cache warm --layers NAME`";
+/// The mend for layers that are nowhere.
+pub(super) const BRING: &str =
+    "bring the base image's layers with `rbuild cache warm --layers NAME`";
 
 fn gone(blob: &Descriptor) -> Error {
     let message = format!(
