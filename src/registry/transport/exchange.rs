@@ -17,16 +17,13 @@ use crate::registry::transport::{
 impl Transport {
     /// Follows redirects to an answer; that of a stream comes back as it is.
     pub(super) async fn attempt(&self, request: &mut Request) -> Result<Response, Trouble> {
-        let mut url = request.url.clone();
+        let mut response = self.speak(request, request.url.clone()).await?;
         let mut seen = Vec::new();
-        loop {
-            let response = self.speak(request, url).await?;
-            let Some(next) = next(request, &response)? else {
-                return Ok(response);
-            };
+        while let Some(next) = next(request, &response)? {
             seen.push(response.url);
-            url = check_hop(&seen, next)?;
+            response = self.follow(request, check_hop(&seen, next)?).await?;
         }
+        Ok(response)
     }
 
     /// Sends a request to one place and waits for its answer.

@@ -52,6 +52,11 @@ fn allowed(registry: &str, trust: &Trust) -> &'static [&'static str] {
     }
 }
 
+/// Whether what is asked in https may be asked in http instead: where the user gave leave, and https is what we try first ourselves.
+pub(super) fn may_fall_back(registry: &str, trust: &Trust) -> bool {
+    allowed(registry, trust) == ["https", "http"]
+}
+
 fn without_port(registry: &str) -> &str {
     match registry.rsplit_once(':') {
         Some((host, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => host,

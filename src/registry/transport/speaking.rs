@@ -9,10 +9,11 @@ impl Transport {
     /// Sends a request to one place, in the other scheme if the first one is not spoken there and both are allowed.
     pub(super) async fn speak(&self, request: &mut Request, url: Url) -> Result<Response, Trouble> {
         let own = scheme::is_own(&request.registry, &url);
-        let schemes = self
-            .schemes
-            .of(&request.registry, &self.trusts.of(&request.registry));
-        match schemes {
+        let trust = self.trusts.of(&request.registry);
+        if url.scheme() == "https" && !scheme::may_fall_back(&request.registry, &trust) {
+            return self.follow(request, url).await;
+        }
+        match self.schemes.of(&request.registry, &trust) {
             [first, second] if own => self.find_out(request, &url, (first, second)).await,
             [scheme] if own => {
                 let url = scheme::switched(&request.registry, &url, scheme)?;
@@ -20,6 +21,20 @@ impl Transport {
             }
             _ => self.exchange(request, url).await,
         }
+    }
+
+    /// Goes where an answer leads, in the scheme that it names: a registry that sends us to its own https speaks that from now on.
+    pub(super) async fn follow(
+        &self,
+        request: &mut Request,
+        url: Url,
+    ) -> Result<Response, Trouble> {
+        let is_better = url.scheme() == "https" && scheme::is_own(&request.registry, &url);
+        let response = self.exchange(request, url).await?;
+        if is_better {
+            self.schemes.settle(&request.registry, &response.url);
+        }
+        Ok(response)
     }
 
     async fn find_out(

@@ -15,20 +15,34 @@ use crate::registry::transport::limits::{PIECE, Times};
 
 /// When something last happened to a request, and how long nothing may happen now.
 #[derive(Clone)]
-pub(super) struct Pulse(Arc<Mutex<(Instant, Duration)>>);
+pub(super) struct Pulse(Arc<Mutex<Beat>>);
+
+struct Beat {
+    /// `None` while it is not the registry that is waited for.
+    last: Option<Instant>,
+    limit: Duration,
+}
 
 impl Pulse {
     pub(super) fn new(limit: Duration) -> Pulse {
-        Pulse(Arc::new(Mutex::new((Instant::now(), limit))))
+        let last = Some(Instant::now());
+        Pulse(Arc::new(Mutex::new(Beat { last, limit })))
     }
 
     fn beat(&self, limit: Duration) {
-        *self.0.lock().expect("nothing panics here") = (Instant::now(), limit);
+        let last = Some(Instant::now());
+        *self.0.lock().expect("nothing panics here") = Beat { last, limit };
     }
 
+    /// Nothing ends until the next beat.
+    fn rest(&self) {
+        self.0.lock().expect("nothing panics here").last = None;
+    }
+
+    /// In a rest it is always later.
     fn ends(&self) -> Instant {
-        let (last, limit) = *self.0.lock().expect("nothing panics here");
-        last + limit
+        let beat = self.0.lock().expect("nothing panics here");
+        beat.last.unwrap_or_else(Instant::now) + beat.limit
     }
 
     /// What `answer` comes to; `None` when nothing happened for too long.
@@ -96,8 +110,12 @@ impl Body for UploadBody {
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, reqwest::Error>>> {
         while self.waiting.is_empty() {
-            let frame = ready!(Pin::new(&mut self.inner).poll_frame(context));
-            match frame.transpose()?.map(Frame::into_data) {
+            let frame = Pin::new(&mut self.inner).poll_frame(context);
+            if frame.is_pending() && self.left > 0 {
+                // The source's own limits hold: a slow one says nothing about the registry.
+                self.pulse.rest();
+            }
+            match ready!(frame).transpose()?.map(Frame::into_data) {
                 Some(Ok(data)) => self.waiting = data,
                 Some(Err(_trailers)) => (),
                 None => return Poll::Ready(None),

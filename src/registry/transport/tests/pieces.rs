@@ -66,6 +66,29 @@ async fn r27_the_answers_minute_begins_when_the_body_has_ended() {
     assert_eq!(taken(&[200_000], (30, 61)).await, None);
 }
 
+/// A source that gives a piece, sleeps, and gives another one; the registry takes each at once, but for a pause at the end.
+async fn taken_from_a_slow_source((source, last): (u64, u64)) -> Option<usize> {
+    let pulse = Pulse::new(Duration::from_secs(70));
+    let chunks = stream::unfold(0, move |number| async move {
+        tokio::time::sleep(Duration::from_secs(number * source)).await;
+        (number < 2).then(|| (Ok::<_, Error>(Bytes::from_static(b"abc")), number + 1))
+    });
+    let mut body = UploadBody::new((9, reqwest::Body::wrap_stream(chunks)), &pulse, times());
+    let upload = async {
+        let pieces = [piece(&mut body).await, piece(&mut body).await];
+        tokio::time::sleep(Duration::from_secs(last)).await;
+        pieces.iter().flatten().count()
+    };
+    pulse.watch(upload).await
+}
+
+#[tokio::test(start_paused = true)]
+async fn r27_a_registry_does_not_pay_for_a_slow_source() {
+    assert_eq!(taken_from_a_slow_source((600, 59)).await, Some(2));
+    assert_eq!(taken_from_a_slow_source((600, 200)).await, None);
+    assert_eq!(taken_from_a_slow_source((61, 200)).await, None);
+}
+
 #[tokio::test]
 async fn a_body_tells_its_size_and_its_end() {
     let pulse = Pulse::new(Duration::from_secs(1));

@@ -266,11 +266,10 @@ async fn r27_a_registry_that_never_answers_is_given_up() {
 
 #[tokio::test]
 async fn r27_s06_an_upload_that_stalls_is_given_up() {
-    let registry = TestRegistry::start();
+    let registry = failing(99, Action::Delay(600_000, Box::new(Action::Pass)));
     let mut request = to(&registry, "PUT", "/v2/a/blobs/uploads/1");
-    let first = stream::iter([Ok::<_, Error>(Bytes::from_static(b"abc"))]);
-    let stalled = futures_util::StreamExt::chain(first, stream::pending());
-    request.payload = Payload::Stream(6, reqwest::Body::wrap_stream(stalled));
+    let endless = stream::repeat_with(|| Ok::<_, Error>(Bytes::from_static(&[0; 1 << 16])));
+    request.payload = Payload::Stream(1 << 40, reqwest::Body::wrap_stream(endless));
     let error = Desk::hurried().send(request).await.err().expect("stalled");
     assert_eq!(error.cause, Cause::Unreachable);
 }

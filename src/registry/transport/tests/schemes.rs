@@ -233,3 +233,53 @@ async fn where_neither_is_spoken_the_first_failure_is_told() {
     );
     assert_eq!(parrot.heard().len(), 10, "five tries of both");
 }
+
+/// A port where http is answered with the way to https (Harbor, nginx's `error_page 497`), and how often that was said.
+async fn port_that_wants_tls(registry: &TestRegistry) -> (String, Arc<Mutex<usize>>) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let host = listener.local_addr().expect("bound").to_string();
+    let (target, own, said) = (registry.host(), host.clone(), Arc::new(Mutex::new(0)));
+    let counted = Arc::clone(&said);
+    tokio::spawn(async move {
+        while let Ok((connection, _)) = listener.accept().await {
+            serve_tls_alone(connection, &own, (&target, &counted)).await;
+        }
+    });
+    (host, said)
+}
+
+async fn serve_tls_alone(mut from: TcpStream, own: &str, (target, said): (&str, &Mutex<usize>)) {
+    let mut first = [0];
+    let _ = from.peek(&mut first).await;
+    if first[0] == 0x16 {
+        let mut to = TcpStream::connect(target).await.expect("there");
+        tokio::spawn(async move { tokio::io::copy_bidirectional(&mut from, &mut to).await });
+        return;
+    }
+    *said.lock().expect("test") += 1;
+    let head = format!(
+        "HTTP/1.1 308 Permanent Redirect\r\nLocation: https://{own}/v2/\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+    );
+    let _ = from.read(&mut [0; 4096]).await;
+    let _ = from.write_all(head.as_bytes()).await;
+    let _ = from.shutdown().await;
+}
+
+#[tokio::test]
+async fn a_registry_that_sends_http_to_its_own_https_is_spoken_to_in_https_from_then_on() {
+    let registry = TestRegistry::https(&Authority::new());
+    let (host, said) = port_that_wants_tls(&registry).await;
+    let desk = Desk::with(&insecure());
+    for _ in 0..2 {
+        assert_eq!(desk.get(&host, "/v2/").await.expect("an answer"), 200);
+    }
+    assert_eq!(*said.lock().expect("test"), 1);
+    let base = desk.transport.base(&host).await.expect("a base");
+    assert_eq!(base.scheme(), "https");
+    let seen = registry.requests();
+    let secrets: Vec<Option<&str>> = seen
+        .iter()
+        .map(|seen| seen.header("authorization"))
+        .collect();
+    assert_eq!(secrets, [None, Some(TOKEN)], "the first one was for http");
+}
