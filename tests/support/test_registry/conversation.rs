@@ -29,7 +29,8 @@ enum After {
 /// Talks until one side ends it.
 pub(super) fn hold(server: &Arc<Server>, wire: Wire) {
     if wire.is_misunderstood() {
-        return wire.end_in_clear(IN_CLEAR);
+        wire.write_in_clear(IN_CLEAR);
+        return wire.close();
     }
     let mut reader = BufReader::new(wire);
     while let Some(request) = next(&mut reader) {
