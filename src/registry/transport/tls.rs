@@ -175,7 +175,8 @@ fn unusable(error: impl std::error::Error) -> Error {
     Error::new(Cause::Settings, "cannot speak TLS with these settings").because(error.to_string())
 }
 
-#[cfg(all(test, not(target_os = "macos")))]
+#[cfg(not(target_os = "macos"))]
+#[cfg(test)]
 mod tests {
     use std::fs;
 
