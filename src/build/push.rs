@@ -5,13 +5,13 @@ use anyhow::{Context, Result};
 use crate::base::builtin;
 use crate::build::earlier::{self, Earlier};
 use crate::build::{Built, Tools};
-use crate::digest::Descriptor;
+use crate::digest::{Descriptor, Digest};
 use crate::image::Image;
 use crate::plan::Plan;
 use crate::publish;
 use crate::publish::{Bounds, Contents, Destination, Finished, Receipt, Shelves};
 use crate::reference::Reference;
-use crate::registry::{Cause, Origins, Registry, Sent};
+use crate::registry::{Origins, Registry, Sent};
 
 /// Pushes the images in their order, as far as the plan says so; the first that fails is the last that is tried.
 pub(super) fn push_all(plan: &Plan, images: &mut [Built], shelves: &Shelves) -> Result<()> {
@@ -47,11 +47,14 @@ fn send(
 ) -> Result<Sent> {
     let name = to.repository.name();
     let parcel = publish::parcel(to, contents, shelves);
-    let pushed = registry.push(&parcel).or_else(|error| match error.cause {
-        // What was damaged here went to the quarantine, and now comes from where the base came from. A registry that is not to be
-        // believed is not asked again: it would say that all is there.
-        Cause::Damaged => registry.push(&parcel).map_err(|_| error),
-        _ => Err(error),
+    let pushed = registry.push(&parcel).or_else(|error| {
+        // What was damaged here went to the quarantine, and now comes from where the base came from, if it has such an origin. A
+        // registry that is not to be believed is not asked again: it would say that all is there.
+        let elsewhere = |digest: Digest| parcel.origins.contains_key(&digest);
+        match error.damaged().is_some_and(elsewhere) {
+            true => registry.push(&parcel).map_err(|_| error),
+            false => Err(error),
+        }
     });
     pushed.with_context(|| format!("cannot push `{name}`"))
 }

@@ -236,6 +236,24 @@ fn builtin_layers_are_made_again_for_an_image_that_was_only_kept() {
 }
 
 #[test]
+fn c04_a_damaged_layer_that_comes_from_nowhere_else_is_tried_once() {
+    let env = TestEnv::new();
+    let registry = TestRegistry::start();
+    let kept = build(&env, "").succeeds();
+    let store = env.cache().join("build");
+    let manifest = crate::support::document(&store, &kept.digest());
+    let layers = manifest["layers"].as_array().expect("a list");
+    let layer = layers.last().expect("ours")["digest"].as_str();
+    let file = blob(&store, layer.expect("text"));
+    let mut bytes = fs::read(&file).expect("there");
+    *bytes.last_mut().expect("not empty") ^= 1;
+    fs::remove_file(&file).expect("removed");
+    fs::write(&file, bytes).expect("written");
+    push(&env, &format!("hello {}/x", registry.host())).ends_with(5);
+    assert_eq!(registry.count("HEAD", "*/manifests/latest"), 1);
+}
+
+#[test]
 fn c02_a_damaged_manifest_is_never_pushed() {
     let env = TestEnv::new();
     let registry = TestRegistry::start();
