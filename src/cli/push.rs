@@ -1,11 +1,14 @@
 //! `rbuild push`: an image of an earlier build to a registry.
 
+use std::path::Path;
+
 use anyhow::Result;
+use tempfile::TempDir;
 
 use crate::build::{self, Earlier};
 use crate::cli::args::PushArguments;
 use crate::cli::bars;
-use crate::cli::build::load;
+use crate::cli::build::{build_store, load};
 use crate::cli::registries;
 use crate::cli::report;
 use crate::cli::request;
@@ -24,9 +27,10 @@ pub(crate) fn run(arguments: &PushArguments, world: &World) -> Result<()> {
     let registry = registries::connect(network, settings, &listeners).ok_or_else(offline)?;
     let root = world.cache()?;
     let elapsed = || world.started.elapsed();
+    let store = Store::cache(&root.join("build"), &listeners.notes)?;
     let tools = build::Tools {
         cache: &Store::cache(&root.join("img"), &listeners.notes)?,
-        store: &Store::cache(&root.join("build"), &listeners.notes)?,
+        store: &store,
         registry: Some(&registry),
         notes: &listeners.notes,
         environment: &world.environment,
@@ -40,13 +44,19 @@ pub(crate) fn run(arguments: &PushArguments, world: &World) -> Result<()> {
         &arguments.tags,
         &tools,
     )?;
-    let pushed = build::push_earlier(&earlier, &registry, &tools)?;
+    let (made, _temporary) = made(&root, world, &store);
+    let pushed = build::push_earlier(&earlier, &registry, &tools, &made)?;
     if progress != Progress::Quiet {
         let line = build::pushed(&pushed.name, &pushed.sent);
         let seconds = elapsed().as_secs_f64();
         report::tell(&format!("{} in {seconds:.2} s", report::escaped(&line)));
     }
     report::answer(&format!("{}\n", pushed.receipt.reference))
+}
+
+/// Where what an image lacks can be made: the cache may be read-only. That nothing can be written is an error only when it must be.
+fn made(root: &Path, world: &World, store: &Store) -> (Store, Option<TempDir>) {
+    build_store(root, world, &report::notes(true)).unwrap_or_else(|_| (store.clone(), None))
 }
 
 fn offline() -> Fault {
