@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::Result;
 use tempfile::TempDir;
 
-use crate::build::{self, Earlier};
+use crate::build::{self, Earlier, Words};
 use crate::cli::args::PushArguments;
 use crate::cli::bars;
 use crate::cli::build::{build_store, load};
@@ -37,13 +37,17 @@ pub(crate) fn run(arguments: &PushArguments, world: &World) -> Result<()> {
         now: world.now,
         elapsed: &elapsed,
     };
-    let image = (arguments.image.as_str(), world.directory.as_path());
-    let earlier = Earlier::read(
-        image,
-        arguments.destination.as_deref(),
-        &arguments.tags,
-        &tools,
-    )?;
+    let repository = world.text(request::REPOSITORY_VARIABLES)?;
+    let repository = repository.map(|(_, text)| text);
+    let words = Words {
+        image: &arguments.image,
+        directory: &world.directory,
+        destination: arguments.destination.as_deref(),
+        tags: &arguments.tags,
+        repository: arguments.repo.as_deref().or(repository.as_deref()),
+        insists: arguments.repo.is_some(),
+    };
+    let earlier = Earlier::read(&words, &tools)?;
     let (made, _temporary) = made(&root, world, &store);
     let pushed = build::push_earlier(&earlier, &registry, &tools, &made)?;
     if progress != Progress::Quiet {

@@ -254,6 +254,22 @@ fn c04_a_damaged_layer_that_comes_from_nowhere_else_is_tried_once() {
 }
 
 #[test]
+fn an_image_without_a_repository_goes_into_the_one_that_the_environment_names() {
+    let env = TestEnv::new();
+    let registry = TestRegistry::start();
+    let digest = build(&env, "").succeeds().digest();
+    let team = format!("{}/team", registry.host());
+    let mut command = env.command(&env.path("home"));
+    command.args(["push", "hello"]).env("RBUILD_REPO", &team);
+    let pushed = run(&mut command).succeeds();
+    assert_eq!(pushed.stdout(), format!("{team}/hello@{digest}\n"));
+    let flag = format!("{}/flag", registry.host());
+    let pushed = push(&env, &format!("hello --repo {flag}")).succeeds();
+    assert_eq!(pushed.stdout(), format!("{flag}/hello@{digest}\n"));
+    push(&env, &format!("hello {team}/x --repo {flag}")).ends_with(2);
+}
+
+#[test]
 fn c02_a_damaged_manifest_is_never_pushed() {
     let env = TestEnv::new();
     let registry = TestRegistry::start();
