@@ -161,6 +161,9 @@ pub(crate) struct PushArguments {
     /// Tags [default: those that the image was built with, else latest]
     #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
     pub(crate) tags: Vec<String>,
+    /// How many blobs travel at once [default: 4]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
     #[command(flatten)]
     pub(crate) registry: RegistryArguments,
     /// What to show on the way: bars where there is a terminal, plain lines, or nothing but errors

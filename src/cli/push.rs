@@ -23,7 +23,8 @@ pub(crate) fn run(arguments: &PushArguments, world: &World) -> Result<()> {
     let listeners = bars::listeners(progress);
     let network = Network::unless(world.flag("RBUILD_OFFLINE")?);
     let config = load(&world.directory, world)?;
-    let settings = registries::settings(&arguments.registry, &config, world)?;
+    let mut settings = registries::settings(&arguments.registry, &config, world)?;
+    settings.parallel = arguments.jobs.map_or(settings.parallel, usize::from);
     let registry = registries::connect(network, settings, &listeners).ok_or_else(offline)?;
     let root = world.cache()?;
     let elapsed = || world.started.elapsed();

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::served::{Served, asked, served};
 use crate::support::{Run, TestEnv, run};
-use crate::test_registry::TestRegistry;
+use crate::test_registry::{Action, Rule, TestRegistry};
 use crate::warm::{blob, build, build_online, pushing};
 
 /// `rbuild push` with these words; `@/` stands for the world's directory.
@@ -267,6 +267,19 @@ fn an_image_without_a_repository_goes_into_the_one_that_the_environment_names() 
     let pushed = push(&env, &format!("hello --repo {flag}")).succeeds();
     assert_eq!(pushed.stdout(), format!("{flag}/hello@{digest}\n"));
     push(&env, &format!("hello {team}/x --repo {flag}")).ends_with(2);
+}
+
+#[test]
+fn n08_the_user_says_how_many_blobs_travel_at_once() {
+    let env = TestEnv::new();
+    let registry = TestRegistry::start();
+    let slowly = Action::Delay(50, Box::new(Action::Pass));
+    registry.rule(Rule::on("PUT", "*/blobs/uploads/*").then(slowly));
+    build(&env, "").succeeds();
+    let there = format!("hello {}/x", registry.host());
+    push(&env, &format!("{there} -j 0")).ends_with(2);
+    push(&env, &format!("{there} --jobs 1")).succeeds();
+    assert_eq!(registry.most_at_once(), 1);
 }
 
 #[test]
