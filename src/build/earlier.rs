@@ -22,13 +22,29 @@ use crate::store::Store;
 /// How many names an error lists.
 const MOST_NAMES: usize = 8;
 
-/// What was typed: an image, perhaps a destination, perhaps tags.
+/// The words of a `rbuild push`.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Words<'a> {
+    pub(crate) image: &'a str,
+    /// Where they were typed: a relative `oci:` directory lies below it.
+    pub(crate) directory: &'a Path,
+    pub(crate) destination: Option<&'a str>,
+    pub(crate) tags: &'a [String],
+    /// For an image that was built without one.
+    pub(crate) repository: Option<&'a str>,
+    /// The repository was typed for this very image, so it is refused where it says nothing.
+    pub(crate) insists: bool,
+}
+
+/// What was typed, understood: an image, perhaps a destination, perhaps tags.
 #[derive(Clone, Debug)]
 pub(crate) struct Earlier {
     typed: String,
     image: Image,
     destination: Option<Reference>,
     tags: Vec<String>,
+    repository: Option<String>,
+    insists: bool,
 }
 
 /// The forms in which an image can be named.
@@ -49,24 +65,20 @@ pub(super) struct Found {
 }
 
 impl Earlier {
-    /// Reads what was typed; a relative `oci:` directory is taken from `directory`.
-    pub(crate) fn read(
-        (typed, directory): (&str, &Path),
-        destination: Option<&str>,
-        tags: &[String],
-        tools: &Tools<'_>,
-    ) -> Result<Earlier> {
-        if let Some(bad) = tags.iter().find(|tag| !is_tag(tag)) {
+    pub(crate) fn read(words: &Words<'_>, tools: &Tools<'_>) -> Result<Earlier> {
+        if let Some(bad) = words.tags.iter().find(|tag| !is_tag(tag)) {
             return Err(Fault::refused(format!("`{bad}` is not a tag")).into());
         }
-        let to = destination.map(self::destination).transpose()?;
+        let to = words.destination.map(destination).transpose()?;
         let tag = to.as_ref().and_then(|(_, tag)| tag.clone());
-        let typed_tags = tags.iter().cloned().chain(tag).collect::<Vec<_>>();
+        let typed_tags = words.tags.iter().cloned().chain(tag).collect::<Vec<_>>();
         Ok(Earlier {
-            typed: typed.to_owned(),
-            image: image(typed, directory, tools)?,
+            typed: words.image.to_owned(),
+            image: image(words.image, words.directory, tools)?,
             destination: to.map(|(repository, _)| repository),
             tags: typed_tags,
+            repository: words.repository.map(str::to_owned),
+            insists: words.insists,
         })
     }
 

@@ -32,7 +32,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 
 pub(crate) use areas::is_path;
-pub(crate) use earlier::Earlier;
+pub(crate) use earlier::{Earlier, Words};
 pub(crate) use push::push_earlier;
 pub(crate) use summary::{Built, Laps, pushed, size};
 pub(crate) use survey::plan;

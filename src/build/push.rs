@@ -5,13 +5,14 @@ use anyhow::{Context, Result};
 use crate::base::builtin;
 use crate::build::earlier::{self, Earlier};
 use crate::build::{Built, Tools};
-use crate::digest::Descriptor;
+use crate::digest::{Descriptor, Digest};
 use crate::image::Image;
 use crate::plan::Plan;
 use crate::publish;
 use crate::publish::{Bounds, Contents, Destination, Finished, Receipt, Shelves};
 use crate::reference::Reference;
-use crate::registry::{Cause, Origins, Registry, Sent};
+use crate::registry::{Origins, Registry, Sent};
+use crate::store::Store;
 
 /// Pushes the images in their order, as far as the plan says so; the first that fails is the last that is tried.
 pub(super) fn push_all(plan: &Plan, images: &mut [Built], shelves: &Shelves) -> Result<()> {
@@ -47,11 +48,14 @@ fn send(
 ) -> Result<Sent> {
     let name = to.repository.name();
     let parcel = publish::parcel(to, contents, shelves);
-    let pushed = registry.push(&parcel).or_else(|error| match error.cause {
-        // What was damaged here went to the quarantine, and now comes from where the base came from. A registry that is not to be
-        // believed is not asked again: it would say that all is there.
-        Cause::Damaged => registry.push(&parcel).map_err(|_| error),
-        _ => Err(error),
+    let pushed = registry.push(&parcel).or_else(|error| {
+        // What was damaged here went to the quarantine, and now comes from where the base came from, if it has such an origin. A
+        // registry that is not to be believed is not asked again: it would say that all is there.
+        let elsewhere = |digest: Digest| parcel.origins.contains_key(&digest);
+        match error.damaged().is_some_and(elsewhere) {
+            true => registry.push(&parcel).map_err(|_| error),
+            false => Err(error),
+        }
     });
     pushed.with_context(|| format!("cannot push `{name}`"))
 }
@@ -65,19 +69,20 @@ pub(crate) struct Pushed {
     pub(crate) sent: Sent,
 }
 
-/// Pushes an image that an earlier build left in the store, or that lies in a layout.
+/// Pushes an image that an earlier build left in the store, or that lies in a layout. What has to be made for it goes into `made`.
 pub(crate) fn push_earlier(
     asked: &Earlier,
     registry: &Registry,
     tools: &Tools<'_>,
+    made: &Store,
 ) -> Result<Pushed> {
-    let found = earlier::find(asked, tools)?;
+    let mut found = earlier::find(asked, tools)?;
     let bounds = Bounds {
         ours: tools.store,
         registry: (!found.is_ours).then_some(found.to.repository.registry.as_str()),
     };
     let contents = publish::contents(&found.shelves, &found.root, bounds)?;
-    make_builtin(&contents, &found.shelves, tools)?;
+    make_builtin(&contents, &mut found.shelves, made)?;
     let to = found.to;
     let name = to.repository.name();
     let receipt = Receipt::new((&name, &to.tags), found.root, false);
@@ -90,12 +95,13 @@ pub(crate) fn push_earlier(
 }
 
 /// The layers of `builtin:static` were perhaps never made: an image that is only kept does without.
-fn make_builtin(contents: &Contents, shelves: &Shelves, tools: &Tools<'_>) -> Result<()> {
+fn make_builtin(contents: &Contents, shelves: &mut Shelves, made: &Store) -> Result<()> {
     let ours = builtin::layers().map(|layer| layer.blob.digest);
     let mut blobs = contents.blobs.iter();
     let absent = |blob: &Descriptor| ours.contains(&blob.digest) && !shelves.hold(blob);
-    match blobs.any(absent) {
-        true => builtin::make(tools.store),
-        false => Ok(()),
+    if blobs.any(absent) {
+        builtin::make(made)?;
+        shelves.0.push(made.clone());
     }
+    Ok(())
 }

@@ -155,9 +155,15 @@ pub(crate) struct PushArguments {
     /// Where to, REGISTRY/REPOSITORY[:TAG] [default: as the image is named]
     #[arg(value_name = "DEST")]
     pub(crate) destination: Option<String>,
+    /// Repository for an image that was built without one: REPO/<its name>; also RBUILD_REPO
+    #[arg(long, value_name = "REPO", conflicts_with = "destination")]
+    pub(crate) repo: Option<String>,
     /// Tags [default: those that the image was built with, else latest]
     #[arg(short, long, value_name = "TAG", value_delimiter = ',')]
     pub(crate) tags: Vec<String>,
+    /// How many blobs travel at once [default: 4]
+    #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    pub(crate) jobs: Option<u16>,
     #[command(flatten)]
     pub(crate) registry: RegistryArguments,
     /// What to show on the way: bars where there is a terminal, plain lines, or nothing but errors

@@ -82,7 +82,7 @@ pub(crate) fn load(start: &Path, world: &World) -> Result<Config> {
 }
 
 /// The store of what rbuild makes; a temporary one where the cache cannot be written.
-fn build_store(
+pub(crate) fn build_store(
     root: &Path,
     world: &World,
     notes: &Notes,

@@ -33,7 +33,7 @@ use crate::publish::Target;
 use crate::registry::Registry;
 
 pub(crate) use base_layers::Fetch;
-pub(crate) use naming::{NOWHERE, refuse_registry};
+pub(crate) use naming::{NOWHERE, name_in, refuse_registry};
 pub(crate) use settings::KODATA;
 
 /// What will be done.

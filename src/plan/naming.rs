@@ -110,6 +110,15 @@ pub(crate) fn name(naming: &Naming, binary: &str, within: &Path) -> Result<Strin
     }
 }
 
+/// The repository in `repository` of an image that was built without one, and `name` there.
+pub(crate) fn name_in(repository: &str, name: &str) -> Result<Reference> {
+    let repository = repository.trim_end_matches('/');
+    refuse_repository(repository)?;
+    let full = format!("{repository}/{name}").to_lowercase();
+    full.parse()
+        .map_err(|error| unnameable(name, &error).into())
+}
+
 fn unnameable(binary: &str, error: &BadReference) -> Fault {
     Fault::refused(format!("cannot name the image of `{binary}`: {error}"))
         .hint("set `image: {name: …}` for it in .builder.yaml, or choose another `--repo`")

@@ -4,6 +4,7 @@
 
 use std::fmt;
 
+use crate::digest::Digest;
 use crate::fault::{Fault, Kind};
 use crate::store;
 
@@ -43,12 +44,22 @@ pub(crate) enum Cause {
 pub(crate) struct Error {
     pub(crate) cause: Cause,
     fault: Box<Fault>,
+    damaged: Option<Digest>,
 }
 
 impl Error {
     pub(crate) fn new(cause: Cause, message: impl Into<String>) -> Error {
         let fault = Box::new(Fault::new(kind(cause), message));
-        Error { cause, fault }
+        Error {
+            cause,
+            fault,
+            damaged: None,
+        }
+    }
+
+    /// The blob on this machine that does not match its digest, if that is what is wrong.
+    pub(crate) fn damaged(&self) -> Option<Digest> {
+        self.damaged
     }
 
     /// The same, for callers that would take it for something else.
@@ -73,6 +84,7 @@ impl Error {
     pub(super) fn with_text(&self, change: impl Fn(&str) -> String) -> Error {
         let fault = &self.fault;
         let error = Error {
+            damaged: self.damaged,
             cause: self.cause,
             fault: Box::new(Fault::new(fault.kind, change(&fault.to_string()))),
         };
@@ -114,6 +126,10 @@ impl From<store::Error> for Error {
         } else {
             Cause::Store
         };
-        Error { cause, fault }
+        Error {
+            cause,
+            fault,
+            damaged: error.damaged(),
+        }
     }
 }

@@ -159,12 +159,13 @@ impl Push<'_> {
     /// What a name means now, as far as HEAD says: registries that let us push may still refuse to say.
     async fn means(&self, name: &str) -> Result<Option<Digest>, Error> {
         let ask = look::ask((&self.target, Access::Push), reqwest::Method::HEAD, name);
-        let response = self
-            .client
-            .send(&ask, &mut self.client.transport.patience())
-            .await?;
-        let digest = look::digest(&response);
-        Ok(digest.filter(|_| response.status() == 200))
+        let mut patience = self.client.transport.patience();
+        match self.client.send(&ask, &mut patience).await {
+            Ok(response) => Ok(look::digest(&response).filter(|_| response.status() == 200)),
+            // Who is nobody at all hears it from the next request, which shows no secret that was refused.
+            Err(error) if error.cause == Cause::Unauthorized => Ok(None),
+            Err(error) => Err(error),
+        }
     }
 
     /// The first store that has a document gives it.

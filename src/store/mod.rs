@@ -172,6 +172,15 @@ impl Error {
         )
     }
 
+    /// The blob that is wrong, if that is the error.
+    pub(crate) fn damaged(&self) -> Option<Digest> {
+        let Error::Corrupt { path, .. } = self else {
+            return None;
+        };
+        let name = path.file_name()?.to_str()?;
+        format!("sha256:{name}").parse().ok()
+    }
+
     /// The same for people, with the exit code as its kind.
     pub(crate) fn fault(&self) -> Fault {
         let message = self.to_string();
@@ -209,9 +218,8 @@ pub(crate) fn damaged(error: &anyhow::Error) -> Option<Digest> {
 }
 
 fn damaged_in(cause: &(dyn std::error::Error + 'static)) -> Option<Digest> {
-    if let Some(Error::Corrupt { path, .. }) = cause.downcast_ref() {
-        let name = path.file_name()?.to_str()?;
-        return format!("sha256:{name}").parse().ok();
+    if let Some(error) = cause.downcast_ref::<Error>() {
+        return error.damaged();
     }
     // An I/O error hides what it was made from.
     damaged_in(cause.downcast_ref::<io::Error>()?.get_ref()?)

@@ -5,6 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use crate::served::served;
 use crate::support::{TestEnv, run, tree};
+use crate::test_registry::TestRegistry;
 use crate::warm::{blob, build, build_behind, build_online_behind, faults_of, pinned_base, temps};
 
 /// Runs what follows with the cache mounted read-only over itself.
@@ -69,6 +70,19 @@ fn c13_a_read_only_cache_does_not_fail_a_build_that_makes_something_new() {
         );
         assert!(env.path("a.tar").is_file());
     }
+    assert_eq!(temps(&env.path("")), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs mounts"]
+fn c13_an_image_in_a_read_only_cache_is_pushed_with_builtin_layers_that_it_lacks() {
+    let env = TestEnv::new();
+    let registry = TestRegistry::start();
+    build(&env, "").succeeds();
+    let mut push = env.wrapped(&env.path("home"), &READ_ONLY);
+    push.args(["push", "hello", &format!("{}/x", registry.host())]);
+    run(&mut push).succeeds();
+    assert_eq!(registry.blobs("x").len(), 5);
     assert_eq!(temps(&env.path("")), [""; 0]);
 }
 

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::served::{Served, asked, served};
 use crate::support::{Run, TestEnv, run};
-use crate::test_registry::TestRegistry;
+use crate::test_registry::{Action, Rule, TestRegistry};
 use crate::warm::{blob, build, build_online, pushing};
 
 /// `rbuild push` with these words; `@/` stands for the world's directory.
@@ -233,6 +233,53 @@ fn builtin_layers_are_made_again_for_an_image_that_was_only_kept() {
     assert_eq!(before, 3, "a layer, a config, a manifest");
     push(&env, &format!("{} {}/x", kept.digest(), registry.host())).succeeds();
     assert_eq!(registry.blobs("x").len(), 5);
+}
+
+#[test]
+fn c04_a_damaged_layer_that_comes_from_nowhere_else_is_tried_once() {
+    let env = TestEnv::new();
+    let registry = TestRegistry::start();
+    let kept = build(&env, "").succeeds();
+    let store = env.cache().join("build");
+    let manifest = crate::support::document(&store, &kept.digest());
+    let layers = manifest["layers"].as_array().expect("a list");
+    let layer = layers.last().expect("ours")["digest"].as_str();
+    let file = blob(&store, layer.expect("text"));
+    let mut bytes = fs::read(&file).expect("there");
+    *bytes.last_mut().expect("not empty") ^= 1;
+    fs::remove_file(&file).expect("removed");
+    fs::write(&file, bytes).expect("written");
+    push(&env, &format!("hello {}/x", registry.host())).ends_with(5);
+    assert_eq!(registry.count("HEAD", "*/manifests/latest"), 1);
+}
+
+#[test]
+fn an_image_without_a_repository_goes_into_the_one_that_the_environment_names() {
+    let env = TestEnv::new();
+    let registry = TestRegistry::start();
+    let digest = build(&env, "").succeeds().digest();
+    let team = format!("{}/team", registry.host());
+    let mut command = env.command(&env.path("home"));
+    command.args(["push", "hello"]).env("RBUILD_REPO", &team);
+    let pushed = run(&mut command).succeeds();
+    assert_eq!(pushed.stdout(), format!("{team}/hello@{digest}\n"));
+    let flag = format!("{}/flag", registry.host());
+    let pushed = push(&env, &format!("hello --repo {flag}")).succeeds();
+    assert_eq!(pushed.stdout(), format!("{flag}/hello@{digest}\n"));
+    push(&env, &format!("hello {team}/x --repo {flag}")).ends_with(2);
+}
+
+#[test]
+fn n08_the_user_says_how_many_blobs_travel_at_once() {
+    let env = TestEnv::new();
+    let registry = TestRegistry::start();
+    let slowly = Action::Delay(50, Box::new(Action::Pass));
+    registry.rule(Rule::on("PUT", "*/blobs/uploads/*").then(slowly));
+    build(&env, "").succeeds();
+    let there = format!("hello {}/x", registry.host());
+    push(&env, &format!("{there} -j 0")).ends_with(2);
+    push(&env, &format!("{there} --jobs 1")).succeeds();
+    assert_eq!(registry.most_at_once(), 1);
 }
 
 #[test]

@@ -22,6 +22,15 @@ fn kept(test: &TestStore, layers: usize, names: &[&str]) -> Digest {
 
 /// What is found for words after `rbuild push`: image, destination or `-`, tags.
 fn found(test: &TestStore, words: &str) -> Result<(Digest, String, Vec<String>)> {
+    found_in(test, words, (None, false))
+}
+
+/// The same with a repository, and whether it was typed.
+fn found_in(
+    test: &TestStore,
+    words: &str,
+    (repository, insists): (Option<&str>, bool),
+) -> Result<(Digest, String, Vec<String>)> {
     let words: Vec<String> = words.split(' ').map(str::to_owned).collect();
     let tools = Tools {
         cache: &test.store,
@@ -34,7 +43,15 @@ fn found(test: &TestStore, words: &str) -> Result<(Digest, String, Vec<String>)>
     };
     let to = words.get(1).map(String::as_str).filter(|to| *to != "-");
     let tags = words.get(2..).unwrap_or_default();
-    let asked = Earlier::read((&words[0], test.directory.path()), to, tags, &tools)?;
+    let words = Words {
+        image: &words[0],
+        directory: test.directory.path(),
+        destination: to,
+        tags,
+        repository,
+        insists,
+    };
+    let asked = Earlier::read(&words, &tools)?;
     let found = find(&asked, &tools)?;
     let Destination { repository, tags } = found.to;
     Ok((found.root, repository.name(), tags))
@@ -85,6 +102,30 @@ fn an_image_without_a_repository_is_found_by_its_short_name_and_needs_a_destinat
         assert_eq!(there, expected, "{typed}");
     }
     assert!(found(&test, "web rbuild.local/web").is_err());
+}
+
+#[test]
+fn an_image_without_a_repository_goes_into_the_one_of_the_flag_or_the_environment() {
+    let test = testing::store();
+    let root = kept(&test, 1, &["rbuild.local/web:v1"]);
+    let into = |words: &str, how| found_in(&test, words, how).map(|found| found.1);
+    for typed in ["web:v1", "rbuild.local/web:v1", &root.to_string()] {
+        for insists in [false, true] {
+            let to = into(typed, (Some("r.example/team/"), insists));
+            assert_eq!(to.expect(typed), "r.example/team/web");
+        }
+        let to = into(&format!("{typed} r.example/x"), (Some("A B"), false));
+        assert_eq!(to.expect("not looked at"), "r.example/x");
+    }
+    for bad in ["A B", "r.example/team:v1", "ko.local", "rbuild.local"] {
+        assert!(into("web:v1", (Some(bad), false)).is_err(), "{bad}");
+    }
+    kept(&test, 2, &["r.example/app:v1"]);
+    let to = into("r.example/app:v1", (Some("r.example/team"), false));
+    assert_eq!(to.expect("it has one"), "r.example/app");
+    let typed = into("r.example/app:v1", (Some("r.example/team"), true));
+    let told = typed.expect_err("it has one").to_string();
+    assert_eq!(told, "`r.example/app:v1` was built for `r.example/app`");
 }
 
 #[test]
@@ -154,7 +195,13 @@ fn a_layout_without_names_is_latest_unless_the_destination_has_a_tag() {
 fn a_digest_with_names_in_two_repositories_needs_a_destination() {
     let test = testing::store();
     let root = kept(&test, 1, &["r.example/a:v1", "r.example/b:v1"]);
-    refused(&test, &root.to_string());
+    let fault = refused(&test, &root.to_string());
+    let told = [
+        "it has names in 2 repositories",
+        "one is `r.example/a`",
+        "one is `r.example/b`",
+    ];
+    assert_eq!(fault.reasons(), told);
     let (_, name, tags) = found(&test, &format!("{root} r.example/c")).expect("told");
     assert_eq!((name.as_str(), tags), ("r.example/c", Vec::new()));
 }

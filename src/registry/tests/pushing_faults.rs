@@ -127,6 +127,31 @@ fn known(server: &TestRegistry, directory: &Path) -> Registry {
 }
 
 #[test]
+fn a17_a_push_sends_a_wrong_password_once() {
+    for (auth, secret) in [
+        (Auth::basic("user", "other"), "*"),
+        (Auth::token("user", "other"), "/token"),
+    ] {
+        let home = testing::store();
+        let server = TestRegistry::with(Options {
+            auth,
+            ..Options::default()
+        });
+        let image = image(&home.store, &[&noise(1, 5 << 20), &noise(2, 600_000)]);
+        let registry = known(&server, home.directory.path());
+        let stores = from_ref(&home.store);
+        let error = registry.push(&parcel(&server, ("a/b", &["1"]), &image, stores));
+        assert_eq!(error.expect_err("refused").cause, Cause::Unauthorized);
+        let requests = server.requests();
+        let shown = requests.iter().filter(|seen| {
+            let basic = seen.header("authorization").unwrap_or_default();
+            basic.starts_with("Basic ") && (secret == "*" || seen.path == secret)
+        });
+        assert_eq!(shown.count(), 1, "{secret}");
+    }
+}
+
+#[test]
 fn a21_a_token_that_ran_out_in_a_body_means_another_session() {
     for uses in 1..6 {
         let home = testing::store();
