@@ -4,6 +4,7 @@
 
 use std::collections::BTreeSet;
 
+use crate::base::asked;
 use crate::base::document::{self, Document};
 use crate::base::{Base, Shelf};
 use crate::digest::{Descriptor, Digest};
@@ -236,9 +237,8 @@ fn with_choices(fault: Fault, entries: &[Descriptor]) -> Fault {
 
 /// The note for a tag that was taken from the cache as recorded, with its age.
 pub(crate) fn recorded_tag(reference: &Reference, found: &Descriptor, shelf: Shelf<'_>) -> String {
-    let recorded = shelf
-        .cache
-        .recorded_at(&found.digest)
+    let recorded = asked::time(reference, &found.digest, shelf.cache)
+        .or_else(|| shelf.cache.recorded_at(&found.digest)) // another tool's name
         .and_then(|time| shelf.now.duration_since(time).ok());
     let age = recorded.map_or_else(|| "at an unknown time".to_owned(), |age| ago(age.as_secs()));
     format!(

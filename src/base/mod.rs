@@ -5,6 +5,7 @@
 //! Layers are never read here; whether they are on this machine is [`BaseImage::absent`]'s answer.
 
 mod absent;
+mod asked;
 pub(crate) mod builtin;
 mod choose;
 pub(crate) mod document;

@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::base::Shelf;
 use crate::base::absent;
+use crate::base::asked;
 use crate::base::document;
 use crate::digest::{Descriptor, Digest};
 use crate::platform::Platform;
@@ -110,12 +111,12 @@ fn bound(
 ) -> Result<(), store::Error> {
     let names = reference.recorded_names();
     let known = shelf.cache.find(&names).ok().flatten();
-    if known.is_some_and(|known| known.digest == descriptor.digest) {
-        shelf.cache.touch(&descriptor.digest);
-        return Ok(());
+    if known.is_none_or(|known| known.digest != descriptor.digest) {
+        let full = reference.to_string();
+        let name = names.first().filter(|_| reference.digest.is_none());
+        shelf.cache.sync()?;
+        shelf.cache.bind(name.unwrap_or(&full), descriptor)?;
     }
-    let full = reference.to_string();
-    let name = names.first().filter(|_| reference.digest.is_none());
-    shelf.cache.sync()?;
-    shelf.cache.bind(name.unwrap_or(&full), descriptor)
+    asked::remember(reference, &descriptor.digest, shelf.cache);
+    Ok(())
 }

@@ -229,16 +229,32 @@ fn b4_a_tag_is_looked_at_once_and_fetched_only_when_it_means_something_new() {
 }
 
 #[test]
-fn a_tag_that_is_looked_at_again_is_young_again() {
+fn a_tag_that_is_looked_at_again_is_young_again_and_no_other_tag_of_the_same_image() {
     let world = world();
     let index = world.serve_two();
-    let tag = world.named(":v1");
-    world.resolve(&tag, &["linux/amd64"]).expect("resolved");
-    let file = fs::File::open(world.blob(&index.digest)).expect("here");
-    file.set_modified(UNIX_EPOCH).expect("ours");
-    world.resolve(&tag, &["linux/amd64"]).expect("resolved");
-    let recorded = world.here.store.recorded_at(&index.digest);
-    assert!(recorded.expect("here") > UNIX_EPOCH);
+    world.serve(&index, "v2");
+    let [first, second] = ["v1", "v2"].map(|tag| world.named(&format!(":{tag}")));
+    let look = |tag: &str| world.resolve(tag, &["linux/amd64"]).expect("resolved");
+    let age = |tag: &str| {
+        let tag: Reference = tag.parse().expect("a reference");
+        let found = world.here.store.find(&tag.recorded_names());
+        let found = found.expect("readable").expect("recorded");
+        absent::recorded_tag(&tag, &found, world.shelf())
+    };
+    look(&first);
+    let records = world.here.store.root().join(".rbuild/records/asked");
+    let record = fs::read_dir(records).expect("made").next().expect("one");
+    let record = fs::File::open(record.expect("readable").path()).expect("here");
+    record.set_modified(UNIX_EPOCH).expect("ours");
+    look(&second);
+    assert!(age(&first).contains(" 99420 days ago"), "{}", age(&first));
+    assert!(
+        !age(&second).contains(" 99420 days ago"),
+        "{}",
+        age(&second)
+    );
+    look(&first);
+    assert!(!age(&first).contains(" 99420 days ago"), "{}", age(&first));
 }
 
 #[test]

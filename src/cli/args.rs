@@ -51,7 +51,7 @@ pub(crate) enum Command {
 #[derive(Debug, Args)]
 pub(crate) struct LoginArguments {
     /// User name; asked for at the terminal if it is left out
-    #[arg(short, long, value_name = "NAME")]
+    #[arg(short, long, visible_alias = "username", value_name = "NAME")]
     pub(crate) user: Option<String>,
     /// Read the password or token from standard input, not at the terminal
     #[arg(long, requires = "user")]
@@ -71,7 +71,7 @@ pub(crate) struct LogoutArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum CacheAction {
-    /// Bring images into the cache; prints NAME@DIGEST of each
+    /// Bring images into the cache; prints NAME:TAG@DIGEST of each
     Warm(WarmArguments),
     /// List the base images: name, digest, platforms, metadata or full, size
     Ls,

@@ -75,10 +75,18 @@ fn configuration(request: &Request, world: &World) -> Result<Config> {
 
 /// `RBUILD_CONFIG`, else what is found from `start` upwards, else the defaults.
 pub(crate) fn load(start: &Path, world: &World) -> Result<Config> {
-    if let Some((_, path)) = world.text(CONFIG_VARIABLES)? {
-        return config::load(&config::named(&world.absolute(Path::new(&path)))?);
+    if let Some(config) = load_named(world)? {
+        return Ok(config);
     }
     config::find(start)?.map_or_else(|| Ok(Config::default()), |file| config::load(&file))
+}
+
+/// `RBUILD_CONFIG` alone.
+pub(crate) fn load_named(world: &World) -> Result<Option<Config>> {
+    let named = world.text(CONFIG_VARIABLES)?;
+    let load =
+        |(_, path): (_, String)| config::load(&config::named(&world.absolute(Path::new(&path)))?);
+    named.map(load).transpose()
 }
 
 /// The store of what rbuild makes; a temporary one where the cache cannot be written.

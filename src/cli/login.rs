@@ -3,7 +3,6 @@
 //! A password comes from standard input or from the terminal, never from an argument: those can be read by others and stay in histories.
 
 use std::io::{self, Read};
-use std::path::Path;
 
 use anyhow::{Context, Result};
 
@@ -15,7 +14,7 @@ use crate::cli::registry_arguments::RegistryArguments;
 use crate::cli::report;
 use crate::cli::terminal::Terminal;
 use crate::cli::world::World;
-use crate::fault::{Fault, Kind};
+use crate::fault::Fault;
 use crate::network::Network;
 use crate::plan::request::Progress;
 use crate::registry::{self, Hidden, Settings};
@@ -54,9 +53,9 @@ pub(crate) fn logout(arguments: &LogoutArguments, world: &World) -> Result<()> {
     Ok(())
 }
 
-/// As for a build in the working directory.
+/// Of `RBUILD_CONFIG` and flags. The checkout that one stands in has no say in whom a password is shown to.
 fn settings(insecure_registry: bool, world: &World) -> Result<Settings> {
-    let config = build::load(&world.absolute(Path::new(".")), world)?;
+    let config = build::load_named(world)?.unwrap_or_default();
     let flags = RegistryArguments {
         insecure_registry,
         ..RegistryArguments::default()
@@ -65,10 +64,8 @@ fn settings(insecure_registry: bool, world: &World) -> Result<Settings> {
 }
 
 fn offline() -> Fault {
-    Fault::new(
-        Kind::Offline,
-        "a login asks the registry, and `RBUILD_OFFLINE` forbids it",
-    )
+    Fault::refused("a login asks the registry, and `RBUILD_OFFLINE` forbids it")
+        .hint("unset it for the login")
 }
 
 /// User name and password.

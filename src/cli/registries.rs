@@ -34,6 +34,7 @@ pub(crate) fn settings(
         hosts: hosts
             .map(|(name, host)| (name.clone(), host_settings(host)))
             .collect(),
+        hosts_file: config.file.clone(),
         insecure: arguments.insecure_registry,
         mirrors: mirrors(arguments, config)?,
         mirrors_alone: arguments.no_mirror_fallback,

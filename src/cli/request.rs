@@ -119,28 +119,43 @@ fn selected(selection: &SelectionArguments) -> Selection {
     }
 }
 
+/// Those that were named, by flag or else by variable; empty when none were.
 pub(crate) fn platforms(typed: &[String], world: &World) -> Result<Vec<Platform>> {
-    let (place, list) = match world.text(PLATFORM_VARIABLES)? {
-        _ if !typed.is_empty() => ("--platform", typed.to_vec()),
-        Some((name, list)) => (
-            name,
-            list.split([',', ' '])
-                .filter(|word| !word.is_empty())
-                .map(str::to_owned)
-                .collect(),
-        ),
-        None => return Ok(Vec::new()),
+    let (place, words) = platform_words(typed, world)?;
+    let read = |text: &String| {
+        platform(text).map_err(|fault| fault.because(format!("given by `{place}`")).into())
     };
-    list.iter()
-        .map(|text| {
-            platform(text).map_err(|fault| fault.because(format!("given by `{place}`")).into())
-        })
-        .collect()
+    words.iter().map(read).collect()
+}
+
+/// As [`platforms`]; `None` for `all` that an image has.
+pub(crate) fn platforms_or_all(typed: &[String], world: &World) -> Result<Option<Vec<Platform>>> {
+    let (place, words) = platform_words(typed, world)?;
+    match words.iter().filter(|word| *word == "all").count() {
+        0 => platforms(typed, world).map(Some),
+        all if all == words.len() => Ok(None),
+        _ => Err(Fault::refused("`all` stands beside other platforms")
+            .because(format!("given by `{place}`"))
+            .hint("write `--platform all` alone, or list platforms without it")
+            .into()),
+    }
+}
+
+/// What was written, and where.
+fn platform_words(typed: &[String], world: &World) -> Result<(&'static str, Vec<String>)> {
+    let words = |list: String| list.split([',', ' ']).map(str::to_owned).collect();
+    let (place, mut words): (_, Vec<String>) = match world.text(PLATFORM_VARIABLES)? {
+        _ if !typed.is_empty() => ("--platform", typed.to_vec()),
+        Some((name, list)) => (name, words(list)),
+        None => ("--platform", Vec::new()),
+    };
+    words.retain(|word| !word.is_empty() || !typed.is_empty());
+    Ok((place, words))
 }
 
 fn platform(text: &str) -> Result<Platform, Fault> {
     if text == "all" {
-        return Err(Fault::refused("`all` platforms come with a later version")
+        return Err(Fault::refused("a build does not take `all` platforms yet")
             .hint("list them: `--platform linux/amd64,linux/arm64`"));
     }
     text.parse().map_err(|error| {

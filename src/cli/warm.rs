@@ -104,10 +104,9 @@ fn platforms(
     config: &Config,
     world: &World,
 ) -> Result<Option<Vec<Platform>>> {
-    if arguments.platform == ["all"] {
+    let Some(named) = request::platforms_or_all(&arguments.platform, world)? else {
         return Ok(None);
-    }
-    let named = request::platforms(&arguments.platform, world)?;
+    };
     let configured = || config.default_platforms.clone();
     let named = Some(named).filter(|named| !named.is_empty());
     match named.or_else(configured) {

@@ -11,6 +11,8 @@ use std::path::PathBuf;
 pub(crate) struct Settings {
     /// By `host[:port]` as references spell it.
     pub(crate) hosts: BTreeMap<String, HostSettings>,
+    /// The file that says so, to be named.
+    pub(crate) hosts_file: Option<PathBuf>,
     /// `--insecure-registry`: as if every registry were set insecure.
     pub(crate) insecure: bool,
     /// In the order in which they are asked.

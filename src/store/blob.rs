@@ -73,7 +73,7 @@ impl Store {
         is_here
     }
 
-    /// When the blob was last written or bound to a name: how old a recorded tag is.
+    /// When the blob was last written or used.
     pub(crate) fn recorded_at(&self, digest: &Digest) -> Option<SystemTime> {
         let found = fs::symlink_metadata(self.blob_path(digest)).ok()?;
         found.modified().ok()

@@ -100,6 +100,12 @@ fn all_is_every_platform_and_another_platform_is_refused_with_what_there_is() {
     warm(&env, &format!("--platform linux/s390x {}", base.tag()))
         .ends_with(2)
         .says("it offers linux/");
+    warm(&env, &format!("--platform all,linux/amd64 {}", base.tag()))
+        .ends_with(2)
+        .says("`all` stands beside other platforms");
+    let mut command = env.command(&env.path("home"));
+    command.env("RBUILD_DEFAULT_PLATFORMS", "all");
+    crate::support::run(command.args(["cache", "warm", &base.tag()])).succeeds();
 }
 
 #[test]

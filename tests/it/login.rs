@@ -2,10 +2,10 @@
 
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
-use std::process::{Output, Stdio};
+use std::process::{Command, Output, Stdio};
 
 use crate::support::TestEnv;
-use crate::test_registry::{Auth, Options, Seen, TestRegistry};
+use crate::test_registry::{Auth, Authority, Options, Seen, TestRegistry};
 
 /// What must be printed nowhere: the password, and `user:PASSWORD` in base64.
 const SECRETS: [&str; 2] = ["s3cret-s3cret", "dXNlcjpzM2NyZXQtczNjcmV0"];
@@ -18,9 +18,12 @@ fn closed(auth: Auth) -> TestRegistry {
 }
 
 fn rbuild(env: &TestEnv, arguments: &[&str], input: &str) -> Output {
-    let mut child = env
-        .command(&env.path("."))
-        .args(arguments)
+    fed(env.command(&env.path(".")).args(arguments), input)
+}
+
+/// What a command says that is given `input`; no secret, whatever it is.
+fn fed(command: &mut Command, input: &str) -> Output {
+    let mut child = command
         .env("RUST_LOG", "trace")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -90,6 +93,47 @@ fn a17_a_login_with_a_wrong_password_ends_with_6_after_one_try() {
             .count();
         assert_eq!(tries, 1);
     }
+}
+
+#[test]
+fn a_login_does_not_obey_the_checkout_that_it_stands_in_but_the_file_that_is_named() {
+    let env = TestEnv::new();
+    let registry = TestRegistry::with(Options {
+        auth: Auth::basic("user", SECRETS[0]),
+        tls: Some(Authority::new().for_loopback()),
+        ..Options::default()
+    });
+    let found = format!(
+        "registries: {{'{}': {{insecure: true}}}}\n",
+        registry.host()
+    );
+    std::fs::write(env.path(".builder.yaml"), found).expect("written");
+    let login = [
+        "login",
+        "--username",
+        "user",
+        "--password-stdin",
+        &registry.host(),
+    ];
+    let refused = rbuild(&env, &login, SECRETS[0]);
+    assert_eq!(refused.status.code(), Some(7), "{}", text(&refused.stderr));
+    assert!(registry.requests().is_empty());
+    let mut command = env.command(&env.path("home"));
+    command.env("RBUILD_CONFIG", env.path(".builder.yaml"));
+    let taken = fed(command.args(login), SECRETS[0]);
+    assert!(taken.status.success(), "{}", text(&taken.stderr));
+    let note = format!("certificates of `{}` are not checked: ", registry.host());
+    assert_eq!(text(&taken.stderr).matches(&note).count(), 1);
+}
+
+#[test]
+fn a_login_without_a_network_is_wrong_usage_as_a_push_is() {
+    let env = TestEnv::new();
+    let mut command = env.command(&env.path("home"));
+    command.env("RBUILD_OFFLINE", "1");
+    let login = ["login", "-u", "u", "--password-stdin", "r.example"];
+    let refused = fed(command.args(login), "p");
+    assert_eq!(refused.status.code(), Some(2), "{}", text(&refused.stderr));
 }
 
 #[test]

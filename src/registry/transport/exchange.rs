@@ -58,7 +58,11 @@ impl Transport {
 
     fn trust(&self, registry: &str, url: &Url) -> Trust {
         match scheme::is_own(registry, url) {
-            true => self.trusts.of(registry),
+            true => {
+                let note = self.trusts.unchecked(registry);
+                note.into_iter().for_each(|note| self.notes.say(note));
+                self.trusts.of(registry)
+            }
             false => self.trusts.of_other(registry, url),
         }
     }

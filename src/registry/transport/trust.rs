@@ -64,6 +64,14 @@ impl Trusts {
         trust
     }
 
+    /// What is to be said of a registry that a file keeps from being checked; a flag needs no telling.
+    pub(super) fn unchecked(&self, name: &str) -> Option<String> {
+        let file = self.settings.hosts_file.as_ref()?;
+        let is_said = self.settings.hosts.get(name)?.insecure && !self.settings.insecure;
+        let file = file.display();
+        is_said.then(|| format!("certificates of `{name}` are not checked: {file} says so"))
+    }
+
     fn look(&self, name: &str) -> Trust {
         let own = self.settings.hosts.get(name).cloned().unwrap_or_default();
         let mut trust = Trust {
@@ -202,6 +210,25 @@ mod tests {
             Some(("me.pem".into(), "me.pem".into()))
         );
         assert!(trusts.of("r.example").insecure);
+    }
+
+    #[test]
+    fn what_a_file_keeps_from_being_checked_is_told_and_what_a_flag_does_is_not() {
+        let own = HostSettings {
+            insecure: true,
+            ..HostSettings::default()
+        };
+        let mut settings = Settings {
+            hosts: [("r.example".to_owned(), own)].into(),
+            hosts_file: Some("/here/.builder.yaml".into()),
+            ..Settings::default()
+        };
+        let told = Trusts::new(&settings).unchecked("r.example");
+        let note = "certificates of `r.example` are not checked: /here/.builder.yaml says so";
+        assert_eq!(told.as_deref(), Some(note));
+        assert_eq!(Trusts::new(&settings).unchecked("other.example"), None);
+        settings.insecure = true;
+        assert_eq!(Trusts::new(&settings).unchecked("r.example"), None);
     }
 
     #[test]
