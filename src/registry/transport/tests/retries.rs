@@ -5,7 +5,7 @@ use futures_util::stream;
 
 use super::*;
 use crate::registry::error::Cause;
-use crate::testing::test_registry::{Action, Rule};
+use crate::testing::test_registry::{Action, Authority, Rule};
 
 fn failing(times: usize, action: Action) -> TestRegistry {
     let registry = TestRegistry::start();
@@ -332,4 +332,15 @@ async fn a_body_of_nothing_says_its_length_once() {
             assert_eq!(lengths, ["0"], "{method}");
         }
     }
+}
+
+#[tokio::test]
+async fn what_ends_a_stream_for_good_is_not_taken_for_a_lost_connection() {
+    let registry = TestRegistry::https(&Authority::new());
+    let (desk, _home) = tls::trusting(&registry.host(), &Authority::new());
+    let mut request = to(&registry, "PUT", "/v2/a/blobs/uploads/1");
+    request.payload = Payload::Stream(3, reqwest::Body::from("abc"));
+    let error = desk.send(request).await.err().expect("not trusted");
+    assert_eq!(error.cause, Cause::Protocol, "{}", told(&error));
+    assert!(told(&error).contains("not trusted here"), "{}", told(&error));
 }
