@@ -125,7 +125,10 @@ impl Transport {
         scheme::base(registry, schemes[0])
     }
 
-    /// Sends a request until there is an answer worth reading; a stream is sent once.
+    /// Sends a request until there is an answer worth reading; a stream is sent once, and [`Cause::Unreachable`] then means that
+    /// another session may do better.
+    ///
+    /// [`Cause::Unreachable`]: crate::registry::error::Cause::Unreachable
     pub(super) async fn send(
         &self,
         request: Request,
@@ -136,7 +139,7 @@ impl Transport {
             return self
                 .attempt(&mut request)
                 .await
-                .map_err(|trouble| trouble.error);
+                .map_err(Trouble::of_a_stream);
         }
         loop {
             match self.attempt(&mut request).await {

@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use reqwest::header::{CONTENT_LENGTH, HeaderValue};
 use reqwest::{Method, Url};
 
 use crate::digest::Descriptor;
@@ -113,8 +112,7 @@ impl Push<'_> {
             access,
             method: Method::POST,
             target: Target::Path(format!("blobs/uploads/{query}")),
-            // Some front ends answer 411 to a POST that does not say it.
-            headers: vec![(CONTENT_LENGTH, HeaderValue::from_static("0"))],
+            headers: Vec::new(),
             body: Some(Bytes::new()),
         }
     }

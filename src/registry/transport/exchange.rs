@@ -82,7 +82,10 @@ impl Transport {
         let body = self.body(&mut request.payload, pulse);
         let is_empty_upload =
             body.is_none() && [Method::POST, Method::PUT, Method::PATCH].contains(&request.method);
-        headers.extend(is_empty_upload.then(|| (CONTENT_LENGTH, 0.into())));
+        // hyper does not say it of an empty body, and some front ends answer 411 then.
+        if is_empty_upload {
+            headers.insert(CONTENT_LENGTH, 0.into());
+        }
         let built = client
             .request(request.method.clone(), url.clone())
             .headers(headers);
@@ -92,14 +95,14 @@ impl Transport {
         }
     }
 
-    /// Takes a stream away; bytes stay for another try.
+    /// Takes a stream away; bytes stay for another try. Nothing is no body.
     fn body(&self, payload: &mut Payload, pulse: &Pulse) -> Option<UploadBody> {
         let (size, body) = match payload {
             Payload::Nothing => return None,
             Payload::Bytes(bytes) => (bytes.len() as u64, bytes.clone().into()),
             Payload::Stream(size, body) => (*size, std::mem::take(body)),
         };
-        Some(UploadBody::new((size, body), pulse, self.times))
+        (size > 0).then(|| UploadBody::new((size, body), pulse, self.times))
     }
 
     fn accepted(

@@ -18,6 +18,16 @@ pub(super) struct Trouble {
     pub(super) error: Error,
 }
 
+impl Trouble {
+    /// For whoever would begin anew when a connection is lost: what no other try can mend has another cause.
+    pub(super) fn of_a_stream(self) -> Error {
+        match (self.kind, self.error.cause) {
+            (Kind::Final, Cause::Unreachable) => self.error.with_cause(Cause::Protocol),
+            _ => self.error,
+        }
+    }
+}
+
 /// What can be done about it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {

@@ -53,9 +53,12 @@ impl Trusts {
     }
 
     /// For a host that `registry` sent us to: its authorities may have signed that host's certificate too,
-    /// but who we are to the registry and that it is not checked hold for itself alone.
+    /// but that it is not checked holds for itself alone. Who we are is shown to nobody whom the user did not name in this.
     pub(super) fn of_other(&self, registry: &str, url: &Url) -> Trust {
-        let mut trust = self.of(&authority(url));
+        let mut trust = Trust {
+            identity: None,
+            ..self.of(&authority(url))
+        };
         for file in self.of(registry).authorities {
             if !trust.authorities.contains(&file) {
                 trust.authorities.push(file);
@@ -229,6 +232,25 @@ mod tests {
         assert_eq!(Trusts::new(&settings).unchecked("other.example"), None);
         settings.insecure = true;
         assert_eq!(Trusts::new(&settings).unchecked("r.example"), None);
+    }
+
+    #[test]
+    fn a_registry_cannot_make_us_show_our_certificate_to_another_one() {
+        let mut settings = Settings::default();
+        let own = HostSettings {
+            ca: Some("b.pem".into()),
+            certificate: Some("me.pem".into()),
+            ..HostSettings::default()
+        };
+        settings.hosts.insert("b.example".to_owned(), own);
+        let trusts = Trusts::new(&settings);
+        let target = Url::parse("https://b.example/x").expect("a URL");
+        let expected = Trust {
+            authorities: vec!["b.pem".into()],
+            ..Trust::default()
+        };
+        assert_eq!(trusts.of_other("a.example", &target), expected);
+        assert!(trusts.of("b.example").identity.is_some());
     }
 
     #[test]

@@ -5,7 +5,7 @@ use futures_util::stream;
 
 use super::*;
 use crate::registry::error::Cause;
-use crate::testing::test_registry::{Action, Rule};
+use crate::testing::test_registry::{Action, Authority, Rule};
 
 fn failing(times: usize, action: Action) -> TestRegistry {
     let registry = TestRegistry::start();
@@ -307,4 +307,44 @@ async fn s07_a_wait_that_the_registry_asked_for_ends_at_once_when_we_are_to_stop
     let ended = crate::registry::until(stopped, conversation).await;
     assert_eq!(ended.err().expect("stopped").cause, Cause::Stopped);
     assert_eq!(registry.requests().len(), 1);
+}
+
+#[tokio::test]
+async fn a_body_of_nothing_says_its_length_once() {
+    for method in ["POST", "PUT", "PATCH"] {
+        for payload in [
+            Payload::Nothing,
+            Payload::Bytes(Bytes::new()),
+            Payload::Stream(0, reqwest::Body::from("")),
+            Payload::Stream(0, stream_of(Vec::new())),
+        ] {
+            let registry = TestRegistry::start();
+            let mut request = to(&registry, method, "/v2/a/blobs/uploads/1");
+            request.headers.insert("content-length", 0.into());
+            request.payload = payload;
+            Desk::new().send(request).await.expect("an answer");
+            let seen = &registry.requests()[0];
+            let lengths = seen.headers.iter();
+            let lengths: Vec<&str> = lengths
+                .filter(|(name, _)| name.eq_ignore_ascii_case("content-length"))
+                .map(|(_, value)| value.as_str())
+                .collect();
+            assert_eq!(lengths, ["0"], "{method}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn what_ends_a_stream_for_good_is_not_taken_for_a_lost_connection() {
+    let registry = TestRegistry::https(&Authority::new());
+    let (desk, _home) = tls::trusting(&registry.host(), &Authority::new());
+    let mut request = to(&registry, "PUT", "/v2/a/blobs/uploads/1");
+    request.payload = Payload::Stream(3, reqwest::Body::from("abc"));
+    let error = desk.send(request).await.err().expect("not trusted");
+    assert_eq!(error.cause, Cause::Protocol, "{}", told(&error));
+    assert!(
+        told(&error).contains("not trusted here"),
+        "{}",
+        told(&error)
+    );
 }
