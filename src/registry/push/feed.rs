@@ -4,6 +4,7 @@
 //! and the connection breaks instead.
 
 use std::io::{self, Read};
+use std::sync::Mutex;
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -12,6 +13,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use crate::digest::Descriptor;
 use crate::interrupt;
 use crate::progress::Transfer;
+use crate::registry::endpoint::Repository;
 use crate::registry::mirrors::first_of;
 use crate::registry::push::Push;
 use crate::registry::reading::Reader;
@@ -22,6 +24,40 @@ use crate::store::{self, Blob};
 const PIECE: usize = 256 * 1024;
 /// Pieces that wait for the network.
 const WAITING: usize = 4;
+
+/// A blob that travels, perhaps more than once.
+pub(super) struct Freight<'a> {
+    pub(super) blob: &'a Descriptor,
+    pub(super) transfer: &'a Transfer,
+    /// Places that began to send it and failed for good, and how.
+    failed: Mutex<Vec<(Repository, Error)>>,
+}
+
+impl<'a> Freight<'a> {
+    pub(super) fn new((blob, transfer): (&'a Descriptor, &'a Transfer)) -> Freight<'a> {
+        Freight {
+            blob,
+            transfer,
+            failed: Mutex::default(),
+        }
+    }
+
+    /// Asks the place of `source` no more; the error comes back when there can be no other place.
+    pub(super) fn pass_over(&self, source: &Source<'_>, error: Error) -> Result<(), Error> {
+        let Source::Far(reader) = source else {
+            return Err(error);
+        };
+        let mut failed = self.failed.lock().expect("nobody panics with it");
+        failed.push((reader.place().clone(), error));
+        Ok(())
+    }
+
+    fn failure(&self, place: &Repository) -> Option<Error> {
+        let failed = self.failed.lock().expect("nobody panics with it");
+        let of_place = failed.iter().find(|(other, _)| other == place);
+        of_place.map(|(_, error)| error.clone())
+    }
+}
 
 /// Where bytes come from; opened anew for each try.
 pub(super) enum Source<'a> {
@@ -38,7 +74,7 @@ impl Source<'_> {
     }
 
     /// Moves everything into `feed`; stops when nobody listens any more.
-    pub(super) async fn pour(&mut self, feed: Feed, transfer: &Transfer) -> Result<(), Error> {
+    pub(super) async fn pour(&mut self, feed: Feed, freight: &Freight<'_>) -> Result<(), Error> {
         let mut moved = 0;
         loop {
             match self.next().await {
@@ -48,7 +84,7 @@ impl Source<'_> {
                     if feed.0.send(Ok(bytes)).await.is_err() {
                         return Ok(());
                     }
-                    transfer.at(moved);
+                    freight.transfer.at(moved);
                 }
                 Err(error) => {
                     let _ = feed
@@ -96,7 +132,8 @@ pub(super) fn body() -> (Feed, reqwest::Body) {
 
 impl<'p> Push<'p> {
     /// The bytes of a blob: the first store that has it, else its origin.
-    pub(super) async fn source<'a>(&'a self, blob: &'a Descriptor) -> Result<Source<'a>, Error> {
+    pub(super) async fn source<'a>(&'a self, freight: &Freight<'a>) -> Result<Source<'a>, Error> {
+        let blob = freight.blob;
         for store in self.parcel.stores {
             if let Some(found) = store.blob(blob)? {
                 return Ok(Source::Here(
@@ -109,7 +146,10 @@ impl<'p> Push<'p> {
             return Err(gone(blob));
         };
         let found = first_of(self.client, origin, async |place| {
-            Reader::open(self.client, place, blob).await
+            match freight.failure(place) {
+                Some(error) => Err(error),
+                None => Reader::open(self.client, place, blob).await,
+            }
         });
         let here = |error: Error| {
             error
