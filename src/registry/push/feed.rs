@@ -5,6 +5,7 @@
 
 use std::io::{self, Read};
 use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -31,6 +32,22 @@ pub(super) struct Freight<'a> {
     pub(super) transfer: &'a Transfer,
     /// Places that began to send it and failed for good, and how.
     failed: Mutex<Vec<(Repository, Error)>>,
+    movement: Mutex<Movement>,
+}
+
+/// When the first piece was taken, and when the last.
+#[derive(Default)]
+struct Movement(Option<(Instant, Instant)>);
+
+impl Movement {
+    fn piece(&mut self, now: Instant) {
+        let first = self.0.map_or(now, |(first, _)| first);
+        self.0 = Some((first, now));
+    }
+
+    fn length(&self) -> Duration {
+        self.0.map_or(Duration::ZERO, |(first, last)| last - first)
+    }
 }
 
 impl<'a> Freight<'a> {
@@ -39,7 +56,19 @@ impl<'a> Freight<'a> {
             blob,
             transfer,
             failed: Mutex::default(),
+            movement: Mutex::default(),
         }
+    }
+
+    fn taken(&self) {
+        let mut movement = self.movement.lock().expect("nobody panics with it");
+        movement.piece(Instant::now());
+    }
+
+    /// How long bytes moved since this was last asked; silence before and after them is not in it.
+    pub(super) fn moved(&self) -> Duration {
+        let mut movement = self.movement.lock().expect("nobody panics with it");
+        std::mem::take(&mut *movement).length()
     }
 
     /// Asks the place of `source` no more; the error comes back when there can be no other place.
@@ -84,6 +113,7 @@ impl Source<'_> {
                     if feed.0.send(Ok(bytes)).await.is_err() {
                         return Ok(());
                     }
+                    freight.taken();
                     freight.transfer.at(moved);
                 }
                 Err(error) => {
@@ -169,4 +199,20 @@ fn gone(blob: &Descriptor) -> Error {
         blob.digest
     );
     Error::new(Cause::Missing, message).hint(BRING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r06_only_the_time_between_the_first_and_the_last_piece_is_movement() {
+        let mut movement = Movement::default();
+        assert_eq!(movement.length(), Duration::ZERO);
+        let start = Instant::now();
+        for seconds in [60, 61, 65] {
+            movement.piece(start + Duration::from_secs(seconds));
+        }
+        assert_eq!(movement.length(), Duration::from_secs(5));
+    }
 }

@@ -4,7 +4,7 @@
 //! landed all the same (registries append a second body to the first). One PUT, because GHCR and ECR do not do chunks well; a
 //! registry that wants PATCH instead gets one with everything, and so keeps any `OCI-Chunk-Min-Length`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Url};
@@ -50,9 +50,8 @@ impl Push<'_> {
                 Some(url) => url,
                 None => self.begin(&mut patience).await?,
             };
-            let began = Instant::now();
             let end = self.send(&freight, (&method, url), &mut patience).await?;
-            patience.excuse(began.elapsed());
+            patience.excuse(freight.moved());
             match end {
                 End::Stored => return Ok(Way::Uploaded),
                 End::PatchWanted(error) if method == Method::PATCH => return Err(error),
@@ -60,12 +59,27 @@ impl Push<'_> {
                 End::SourceFailed => {}
                 End::Again(error) => patience.pause(error, None).await?,
                 End::InDoubt(error, after) => {
-                    patience.pause(error, after).await?;
-                    if self.is_there(blob, &mut patience).await? {
+                    if self.has_landed(blob, &mut patience, (error, after)).await? {
                         return Ok(Way::Doubtful);
                     }
                 }
             }
+        }
+    }
+
+    /// Waits as the registry wants it, then looks; also when no other try is left, since what landed needs none.
+    async fn has_landed(
+        &self,
+        blob: &Descriptor,
+        patience: &mut Patience,
+        (error, after): (Error, Option<Duration>),
+    ) -> Result<bool, Error> {
+        match patience.pause(error, after).await {
+            Ok(()) => self.is_there(blob, patience).await,
+            Err(error) => match self.is_there(blob, &mut Patience::once()).await {
+                Ok(true) => Ok(true),
+                _ => Err(error),
+            },
         }
     }
 

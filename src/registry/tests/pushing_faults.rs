@@ -74,6 +74,19 @@ fn r07_a_body_that_landed_without_an_answer_is_found_and_not_sent_again() {
 }
 
 #[test]
+fn r07_the_last_body_is_looked_for_too() {
+    let (server, home) = (TestRegistry::start(), testing::store());
+    let image = image(&home.store, &[&noise(1, 600_000)]);
+    let lost = |action| Rule::on("PUT", SESSIONS).nth(1).times(4).then(action);
+    server.rule(lost(Action::CloseWithoutAnswer));
+    server.rule(lost(Action::PassThenClose).times(1));
+    push(&server, &image, from_ref(&home.store)).expect("pushed");
+    assert_whole(&server, "a/b", "1");
+    assert_eq!(server.count("PUT", SESSIONS), 6);
+    assert_eq!(server.count("HEAD", "/v2/*/blobs/*"), 5);
+}
+
+#[test]
 fn r07_a_body_that_did_not_land_is_sent_again() {
     let (server, result) = push_with(
         Rule::on("PUT", SESSIONS)
