@@ -231,24 +231,61 @@ fn r19_a_mount_that_is_accepted_for_upload_goes_on_in_that_session() {
 }
 
 #[test]
-fn a_registry_that_refuses_to_mount_from_itself_is_not_asked_twice() {
+fn r29_a_registry_that_refuses_to_mount_from_itself_is_asked_for_blobs_instead() {
     let rule = Rule::on("POST", SESSIONS)
         .query("mount=*")
         .then(Action::Status(400));
     let (server, result) = push_with(rule);
     assert_eq!(result.expect("pushed").uploaded, 2);
-    let posts: Vec<String> = spoken(&server)
-        .into_iter()
-        .filter(|line| line.starts_with("POST"))
-        .collect();
     assert_eq!(
-        posts,
+        spoken(&server),
         [
+            "HEAD manifests 404",
             "POST blobs/uploads?mount 400",
+            "HEAD blobs 404",
             "POST blobs/uploads 202",
-            "POST blobs/uploads 202"
+            "PUT blobs/uploads 201",
+            "HEAD blobs 404",
+            "POST blobs/uploads 202",
+            "PUT blobs/uploads 201",
+            "PUT manifests 201"
         ]
     );
+}
+
+#[test]
+fn r29_what_is_there_is_not_sent_where_mounts_are_refused() {
+    let (server, home) = (TestRegistry::start(), testing::store());
+    let image = image(&home.store, &[b"one", b"two"]);
+    server.put_blob("a/b", b"one");
+    server.put_blob("a/b", b"two");
+    server.rule(
+        Rule::on("POST", SESSIONS)
+            .query("mount=*")
+            .then(Action::Status(405)),
+    );
+    let sent = push(&server, &image, from_ref(&home.store)).expect("pushed");
+    assert_eq!((sent.uploaded, sent.present), (1, 2));
+    assert_eq!(server.count("POST", SESSIONS), 2);
+}
+
+#[test]
+fn r29_one_mount_that_fails_says_nothing_about_the_next() {
+    let (server, home) = (TestRegistry::start(), testing::store());
+    let image = image(&home.store, &[b"one", b"two"]);
+    server.put_blob("a/b", b"one");
+    server.put_blob("a/b", b"two");
+    server.rule(
+        Rule::on("POST", SESSIONS)
+            .query("mount=*")
+            .times(1)
+            .then(Action::Status(503)),
+    );
+    let sent = push(&server, &image, from_ref(&home.store)).expect("pushed");
+    assert_eq!(sent.uploaded + sent.present, 3);
+    let mounts = spoken(&server);
+    let mounts = mounts.iter().filter(|line| line.contains("?mount"));
+    assert_eq!(mounts.count(), 3);
 }
 
 /// A registry that forgets a blob after it said that it has it.
