@@ -343,6 +343,22 @@ fn r20_a_child_that_the_registry_misses_is_sent_again_too() {
 }
 
 #[test]
+fn r20_a_child_that_is_learnt_slowly_gets_three_more_tries() {
+    let home = testing::store();
+    let images = vec![image(&home.store, &[b"one"]), image(&home.store, &[b"two"])];
+    let all = index(&home.store, images);
+    let server = TestRegistry::start();
+    let child = format!("/v2/a/b/manifests/{}", all.manifests[0].digest);
+    let told = |action| Rule::on("PUT", &child).then(action);
+    server.rule(told(Action::answer(201, &[], "")).times(1));
+    let body = r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"unknown"}]}"#;
+    server.rule(told(Action::answer(404, &[], body)).times(3));
+    push(&server, &all, from_ref(&home.store)).expect("pushed");
+    assert_whole(&server, "a/b", "1");
+    assert_eq!(server.count("PUT", &child), 5);
+}
+
+#[test]
 fn r20_a_registry_that_learns_slowly_gets_three_more_tries() {
     let body = r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"unknown"}]}"#;
     let rule = |times| {
@@ -357,6 +373,9 @@ fn r20_a_registry_that_learns_slowly_gets_three_more_tries() {
     let (server, result) = push_with(rule(100));
     let error = result.expect_err("always");
     assert_eq!(error.fault().kind, Kind::Registry);
+    let reasons = error.fault().reasons().join("; ");
+    assert!(!reasons.contains("all blobs of"), "{reasons}");
+    assert!(reasons.contains("not put there: 1"), "{reasons}");
     assert_eq!(server.count("PUT", MANIFESTS), 5);
 }
 
