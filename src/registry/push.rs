@@ -2,7 +2,7 @@
 //!
 //! What a push costs, in requests: each tag is asked for (1), and nothing follows when it means the image already. Else:
 //! - Blobs that the tag's present image refers to are there (0); its manifest comes from a store, or is asked for where that can
-//!   save more than it costs: one request for every two blobs that nothing is known of.
+//!   save more than it costs, when an image has more than three blobs as a rule.
 //! - A blob with an origin in the same registry is mounted (1).
 //! - Any other is begun with a mount from the repository itself, which says in one request whether it is there (1) and begins the
 //!   upload if it is not (2). One larger than 4 MiB is asked for first (1, or 3), since not every registry mounts, and so is any
