@@ -80,10 +80,11 @@ impl Trial {
         }
     }
 
-    /// To be told what the registry answered.
-    pub(super) fn end(self, status: u16) -> Secret {
-        if let Some(mut standing) = self.standing {
-            match status {
+    /// To be told what was answered. What comes from elsewhere, after a redirect, was asked without the secret and says nothing of it.
+    pub(super) fn end(self, answer: &Response) -> Secret {
+        let is_told_it = Origin::of(&answer.url).as_ref() == Some(&self.secret.origin);
+        if let Some(mut standing) = self.standing.filter(|_| is_told_it) {
+            match answer.status() {
                 401 => {
                     let error = rejected(&standing);
                     standing.condemn(None, &error);

@@ -101,7 +101,7 @@ impl Client {
             let mut request = self.request(ask).await?;
             request.secret = Some(trial.secret.clone());
             response = self.transport.send(request, patience).await?;
-            secret = Some(trial.end(response.status()));
+            secret = Some(trial.end(&response));
             round += 1;
         }
         Ok(response)

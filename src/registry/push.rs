@@ -2,10 +2,11 @@
 //!
 //! What a push costs, in requests: each tag is asked for (1), and nothing follows when it means the image already. Else:
 //! - Blobs that the tag's present image refers to are there (0); its manifest comes from a store, or is asked for where that can
-//!   save more than it costs: one request for every two blobs that nothing is known of.
+//!   save more than it costs, when an image has more than three blobs as a rule.
 //! - A blob with an origin in the same registry is mounted (1).
 //! - Any other is begun with a mount from the repository itself, which says in one request whether it is there (1) and begins the
-//!   upload if it is not (2). One larger than 4 MiB is asked for first (1, or 3), since not every registry mounts.
+//!   upload if it is not (2). One larger than 4 MiB is asked for first (1, or 3), since not every registry mounts, and so is any
+//!   whose mount was refused.
 //! - Each manifest is one, and each further tag is one.
 //!
 //! A tag is never moved before all that it needs is there. Shortcuts may be wrong: when the registry misses something, all that
@@ -74,7 +75,7 @@ impl Registry {
             sessions: Sessions::default(),
             ways: Mutex::default(),
             healed: OnceLock::new(),
-            mounts_itself: OnceLock::new(),
+            no_own_mounts: OnceLock::new(),
         };
         let result = push.carry_out();
         push.end_sessions();
@@ -94,7 +95,7 @@ struct Push<'a> {
     /// Set once everything was sent again.
     healed: OnceLock<()>,
     /// Set once the registry refused a mount from the repository itself.
-    mounts_itself: OnceLock<()>,
+    no_own_mounts: OnceLock<()>,
 }
 
 /// What the names of the image mean before the push.

@@ -86,6 +86,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// Who sends it.
+    pub(super) fn place(&self) -> &Repository {
+        &self.place
+    }
+
     /// How many bytes were handed out.
     pub(super) fn position(&self) -> u64 {
         self.position

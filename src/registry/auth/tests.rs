@@ -382,12 +382,18 @@ fn a15_who_asks_from_another_place_after_a_redirect_gets_nothing() {
                 .header("authorization", "Basic *")
                 .then(away),
         );
-        let told = Caller::user(&registry).refusal();
+        let caller = Caller::user(&registry);
+        let told = caller.refusal();
         assert!(
             told.contains(&elsewhere.host()) && told.contains("sent us there"),
             "{told}"
         );
         assert_eq!(log(&elsewhere), [format!("GET {MANIFEST} - 401")]);
+        assert_eq!(
+            caller.begin(&Access::Push).expect("a good password"),
+            202,
+            "what others ask says nothing about the password"
+        );
     }
 }
 

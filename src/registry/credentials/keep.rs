@@ -3,7 +3,7 @@
 //! The helper that docker's file names keeps them; without one they go into the file itself, for its owner alone. Every other field of
 //! the file stays as it is. Podman's files are never written.
 
-use std::fs::{self, DirBuilder};
+use std::fs::{self, DirBuilder, File};
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
@@ -18,6 +18,9 @@ use crate::registry::credentials::names;
 use crate::registry::credentials::secret::Hidden;
 use crate::registry::error::{Cause, Error};
 
+/// As many links as Linux follows.
+const LINKS: usize = 40;
+
 impl Credentials {
     /// Keeps a password for a registry; says where: `in FILE`, `by HELPER`.
     pub(crate) fn keep(
@@ -26,6 +29,9 @@ impl Credentials {
         (user, password): (&str, &Hidden),
     ) -> Result<String, Error> {
         let path = self.own_file()?;
+        // What cannot be made is told when the file is written.
+        let _ = path.parent().map(make);
+        let _turn = turn(&path);
         let file = AuthFile::read(&path)?;
         let server = names::server(registry);
         let helper = match &file {
@@ -48,6 +54,7 @@ impl Credentials {
     /// Forgets what was kept; `false` when there was nothing in the file and no helper to tell.
     pub(crate) fn forget(&self, registry: &str) -> Result<bool, Error> {
         let path = self.own_file()?;
+        let _turn = turn(&path);
         let Some(file) = AuthFile::read(&path)? else {
             return Ok(false);
         };
@@ -81,11 +88,41 @@ fn auths<'a>(
     path: &Path,
     content: &'a mut Map<String, Value>,
 ) -> Result<&'a mut Map<String, Value>, Error> {
-    let auths = content.entry("auths").or_insert_with(|| json!({}));
+    let auths = content.entry("auths").or_insert(Value::Null);
+    if auths.is_null() {
+        *auths = json!({});
+    }
     auths.as_object_mut().ok_or_else(|| {
         let message = format!("cannot use the credentials in {}", path.display());
         Error::new(Cause::Unauthorized, message).because("`auths` is not an object")
     })
+}
+
+/// Makes two that read and write the file at once do so one after the other, until the value is dropped. The directory is what is
+/// locked: nothing is left behind. Where a file system cannot lock it, nobody waits.
+fn turn(path: &Path) -> Option<File> {
+    let directory = File::open(path.parent()?).ok()?;
+    directory.lock().ok()?;
+    Some(directory)
+}
+
+fn make(directory: &Path) -> io::Result<()> {
+    DirBuilder::new()
+        .recursive(true)
+        .mode(0o700)
+        .create(directory)
+}
+
+/// Where the file lies that `path` leads to, through links too that lead to nothing yet.
+fn destination(path: &Path) -> PathBuf {
+    let mut place = path.to_owned();
+    for _ in 0..LINKS {
+        let Ok(next) = fs::read_link(&place) else {
+            break;
+        };
+        place = place.parent().unwrap_or(Path::new("/")).join(next);
+    }
+    fs::canonicalize(&place).unwrap_or(place)
 }
 
 /// Written beside the file, for its owner alone, and renamed; a link stays a link.
@@ -97,12 +134,9 @@ fn write(path: &Path, content: &Map<String, Value>) -> Result<(), Error> {
 }
 
 fn replace(path: &Path, content: &Map<String, Value>) -> io::Result<()> {
-    let path = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let path = destination(path);
     let directory = path.parent().unwrap_or(Path::new("/"));
-    DirBuilder::new()
-        .recursive(true)
-        .mode(0o700)
-        .create(directory)?;
+    make(directory)?;
     let mut file = tempfile::NamedTempFile::new_in(directory)?;
     serde_json::to_writer_pretty(&mut file, content)?;
     file.write_all(b"\n")?;

@@ -11,9 +11,12 @@ pub(super) fn server(registry: &str) -> &str {
     }
 }
 
-/// A key as `host[/path]`: no scheme, no `/v1/`, the host in lower case, Docker Hub as `docker.io`.
+/// A key as `host[/path]`: no scheme, the host in lower case, Docker Hub as `docker.io`. `/v1` and `/v2` are left out where they stand
+/// for the API, in a URL and for the Hub; elsewhere they are a namespace.
 pub(in crate::registry) fn normal(key: &str) -> String {
-    let bare = key.split_once("://").map_or(key, |(_, bare)| bare);
+    let (is_url, bare) = key
+        .split_once("://")
+        .map_or((false, key), |(_, bare)| (true, bare));
     let bare = bare.trim_end_matches('/');
     let (host, path) = bare.split_once('/').unwrap_or((bare, ""));
     let host = host.to_ascii_lowercase();
@@ -22,7 +25,8 @@ pub(in crate::registry) fn normal(key: &str) -> String {
         other => other,
     };
     match path {
-        "" | "v1" | "v2" => host.to_owned(),
+        "" => host.to_owned(),
+        "v1" | "v2" if is_url || host == "docker.io" => host.to_owned(),
         path => format!("{host}/{path}"),
     }
 }
@@ -59,6 +63,12 @@ mod tests {
         }
         assert_eq!(normal("https://R.example:5000/v2"), "r.example:5000");
         assert_eq!(normal("R.example/Team/x/"), "r.example/Team/x");
+        assert_eq!(
+            normal("quay.io/v2"),
+            "quay.io/v2",
+            "a namespace of podman's"
+        );
+        assert_eq!(normal("https://quay.io/team"), "quay.io/team");
         assert_eq!(normal(""), "");
     }
 

@@ -492,6 +492,55 @@ fn a_login_writes_through_a_link_and_never_into_a_file_that_it_cannot_read() {
 }
 
 #[test]
+fn a_login_takes_null_for_nothing() {
+    let home = Home::docker(&json!({"auths": null, "detachKeys": "x"}));
+    let keep = home
+        .credentials()
+        .keep("r.example", ("u", &Hidden::new("p")));
+    keep.expect("kept");
+    assert_eq!(home.find("r.example", "x"), password("u", "p"));
+    let other = Home::docker(&json!({"auths": null}));
+    assert!(!other.credentials().forget("r.example").expect("nothing"));
+}
+
+#[test]
+fn a_login_makes_the_file_that_a_link_leads_to() {
+    for target in ["../dotfiles/docker.json", "../dotfiles/link"] {
+        let home = Home::new();
+        fs::create_dir(home.path(".docker")).expect("made");
+        fs::create_dir(home.path("dotfiles")).expect("made");
+        symlink("docker.json", home.path("dotfiles/link")).expect("linked");
+        symlink(target, home.path(".docker/config.json")).expect("linked");
+        let keep = home
+            .credentials()
+            .keep("r.example", ("u", &Hidden::new("p")));
+        keep.expect("kept");
+        let link = fs::symlink_metadata(home.path(".docker/config.json")).expect("there");
+        assert!(link.is_symlink());
+        assert!(home.read("dotfiles/docker.json").contains("r.example"));
+        assert_eq!(home.find("r.example", "x"), password("u", "p"));
+    }
+}
+
+#[test]
+fn logins_at_once_all_keep_what_they_were_told() {
+    let home = Home::new();
+    let names: Vec<String> = (0..16).map(|one| format!("r{one}.example")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| {
+                let credentials = home.credentials();
+                let kept = credentials.keep(name, ("u", &Hidden::new("p")));
+                kept.expect("kept");
+            });
+        }
+    });
+    for name in &names {
+        assert_eq!(home.find(name, "x"), password("u", "p"), "{name}");
+    }
+}
+
+#[test]
 fn a_helper_keeps_and_forgets_where_one_is_named() {
     let home = Home::docker(&json!({"credsStore": "all"})).with("HOME", "");
     home.helper("all", "cat >\"$HOME/told-$1\"");

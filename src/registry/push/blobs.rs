@@ -145,21 +145,24 @@ impl Push<'_> {
         Ok(())
     }
 
-    /// Avoids that bytes travel, with one request.
+    /// Avoids that bytes travel, with one request; with a look where a mount was not understood.
     async fn begin_cheaply(&self, blob: &Descriptor) -> Result<Begun<Way>, Error> {
-        let own = &self.target.name;
-        match self.neighbour(blob) {
+        let (own, may_mount) = (&self.target.name, self.no_own_mounts.get().is_none());
+        let begun = match self.neighbour(blob) {
             Some(from) if from.repository != *own => {
-                self.mount(blob, &from.repository, Way::Mounted).await
+                self.mount(blob, &from.repository, Way::Mounted).await?
             }
-            None if blob.size <= ASKED_FOR => self.mount(blob, own, Way::Present).await,
-            _ if self
-                .is_there(blob, &mut self.client.transport.patience())
-                .await? =>
-            {
+            None if may_mount && blob.size <= ASKED_FOR => {
+                self.mount(blob, own, Way::Present).await?
+            }
+            _ => Begun::Session(None),
+        };
+        let mut patience = self.client.transport.patience();
+        match begun {
+            Begun::Session(None) if self.is_there(blob, &mut patience).await? => {
                 Ok(Begun::There(Way::Present))
             }
-            _ => Ok(Begun::Session(None)),
+            begun => Ok(begun),
         }
     }
 

@@ -4,6 +4,8 @@
 //! and the connection breaks instead.
 
 use std::io::{self, Read};
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -12,6 +14,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use crate::digest::Descriptor;
 use crate::interrupt;
 use crate::progress::Transfer;
+use crate::registry::endpoint::Repository;
 use crate::registry::mirrors::first_of;
 use crate::registry::push::Push;
 use crate::registry::reading::Reader;
@@ -22,6 +25,68 @@ use crate::store::{self, Blob};
 const PIECE: usize = 256 * 1024;
 /// Pieces that wait for the network.
 const WAITING: usize = 4;
+
+/// A blob that travels, perhaps more than once.
+pub(super) struct Freight<'a> {
+    pub(super) blob: &'a Descriptor,
+    pub(super) transfer: &'a Transfer,
+    /// Places that began to send it and failed for good, and how.
+    failed: Mutex<Vec<(Repository, Error)>>,
+    movement: Mutex<Movement>,
+}
+
+/// When the first piece was taken, and when the last.
+#[derive(Default)]
+struct Movement(Option<(Instant, Instant)>);
+
+impl Movement {
+    fn piece(&mut self, now: Instant) {
+        let first = self.0.map_or(now, |(first, _)| first);
+        self.0 = Some((first, now));
+    }
+
+    fn length(&self) -> Duration {
+        self.0.map_or(Duration::ZERO, |(first, last)| last - first)
+    }
+}
+
+impl<'a> Freight<'a> {
+    pub(super) fn new((blob, transfer): (&'a Descriptor, &'a Transfer)) -> Freight<'a> {
+        Freight {
+            blob,
+            transfer,
+            failed: Mutex::default(),
+            movement: Mutex::default(),
+        }
+    }
+
+    fn taken(&self) {
+        let mut movement = self.movement.lock().expect("nobody panics with it");
+        movement.piece(Instant::now());
+    }
+
+    /// How long bytes moved since this was last asked; silence before and after them is not in it.
+    pub(super) fn moved(&self) -> Duration {
+        let mut movement = self.movement.lock().expect("nobody panics with it");
+        std::mem::take(&mut *movement).length()
+    }
+
+    /// Asks the place of `source` no more; the error comes back when there can be no other place.
+    pub(super) fn pass_over(&self, source: &Source<'_>, error: Error) -> Result<(), Error> {
+        let Source::Far(reader) = source else {
+            return Err(error);
+        };
+        let mut failed = self.failed.lock().expect("nobody panics with it");
+        failed.push((reader.place().clone(), error));
+        Ok(())
+    }
+
+    fn failure(&self, place: &Repository) -> Option<Error> {
+        let failed = self.failed.lock().expect("nobody panics with it");
+        let of_place = failed.iter().find(|(other, _)| other == place);
+        of_place.map(|(_, error)| error.clone())
+    }
+}
 
 /// Where bytes come from; opened anew for each try.
 pub(super) enum Source<'a> {
@@ -38,7 +103,7 @@ impl Source<'_> {
     }
 
     /// Moves everything into `feed`; stops when nobody listens any more.
-    pub(super) async fn pour(&mut self, feed: Feed, transfer: &Transfer) -> Result<(), Error> {
+    pub(super) async fn pour(&mut self, feed: Feed, freight: &Freight<'_>) -> Result<(), Error> {
         let mut moved = 0;
         loop {
             match self.next().await {
@@ -48,7 +113,8 @@ impl Source<'_> {
                     if feed.0.send(Ok(bytes)).await.is_err() {
                         return Ok(());
                     }
-                    transfer.at(moved);
+                    freight.taken();
+                    freight.transfer.at(moved);
                 }
                 Err(error) => {
                     let _ = feed
@@ -96,7 +162,8 @@ pub(super) fn body() -> (Feed, reqwest::Body) {
 
 impl<'p> Push<'p> {
     /// The bytes of a blob: the first store that has it, else its origin.
-    pub(super) async fn source<'a>(&'a self, blob: &'a Descriptor) -> Result<Source<'a>, Error> {
+    pub(super) async fn source<'a>(&'a self, freight: &Freight<'a>) -> Result<Source<'a>, Error> {
+        let blob = freight.blob;
         for store in self.parcel.stores {
             if let Some(found) = store.blob(blob)? {
                 return Ok(Source::Here(
@@ -109,7 +176,10 @@ impl<'p> Push<'p> {
             return Err(gone(blob));
         };
         let found = first_of(self.client, origin, async |place| {
-            Reader::open(self.client, place, blob).await
+            match freight.failure(place) {
+                Some(error) => Err(error),
+                None => Reader::open(self.client, place, blob).await,
+            }
         });
         let here = |error: Error| {
             error
@@ -131,4 +201,20 @@ fn gone(blob: &Descriptor) -> Error {
         blob.digest
     );
     Error::new(Cause::Missing, message).hint(BRING)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn r06_only_the_time_between_the_first_and_the_last_piece_is_movement() {
+        let mut movement = Movement::default();
+        assert_eq!(movement.length(), Duration::ZERO);
+        let start = Instant::now();
+        for seconds in [60, 61, 65] {
+            movement.piece(start + Duration::from_secs(seconds));
+        }
+        assert_eq!(movement.length(), Duration::from_secs(5));
+    }
 }

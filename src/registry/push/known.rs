@@ -6,22 +6,22 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-use crate::digest::Digest;
+use crate::digest::{Descriptor, Digest};
 use crate::json;
+use crate::media;
 use crate::registry::auth::Access;
 use crate::registry::pull;
 use crate::registry::push::Push;
 
 /// An index of an index of an index.
 const DEPTH: usize = 3;
-/// With fewer blobs than this a question costs as much as it can save.
-const WORTH_ASKING: usize = 3;
+/// Blobs of an image that differ as a rule, or else there is nothing to push: the layer with the program, and the config.
+const CHANGED: usize = 2;
 
 impl Push<'_> {
     /// Every digest below `root`, which is in the repository.
     pub(super) async fn known(&self, root: Digest) -> BTreeSet<Digest> {
-        let blobs = self.parcel.blobs.len();
-        let mut questions = if blobs < WORTH_ASKING { 0 } else { blobs / 2 };
+        let mut questions = self.worth_asking();
         let (mut known, mut level) = (BTreeSet::new(), vec![root]);
         for _ in 0..DEPTH {
             for digest in std::mem::take(&mut level) {
@@ -31,6 +31,19 @@ impl Push<'_> {
             }
         }
         known
+    }
+
+    /// How many manifests may be asked for: one each, or none where that costs as much as it can save, a request for each blob that
+    /// is found to be there.
+    fn worth_asking(&self) -> usize {
+        let manifests = &self.parcel.manifests;
+        let is_image = |one: &&Descriptor| !media::is_index(&one.media_type);
+        let images = manifests.iter().filter(is_image).count();
+        let saved = self.parcel.blobs.len().saturating_sub(CHANGED * images);
+        match saved > manifests.len() {
+            true => manifests.len(),
+            false => 0,
+        }
     }
 
     async fn below(&self, digest: &Digest, questions: &mut usize) -> Below {

@@ -92,8 +92,13 @@ impl Push<'_> {
             .iter()
             .filter(|tag| !left.contains(tag) && !done.contains(tag));
         let there: Vec<&str> = was_there.chain(done).map(String::as_str).collect();
+        // What was missed once, or was not waited for, is not claimed.
+        let is_sure = self.healed.get().is_none() && error.cause != Cause::Stopped;
         let error = match there.is_empty() {
-            true => error.because(format!("all blobs of {} are in `{name}`", root.digest)),
+            true if is_sure => {
+                error.because(format!("all blobs of {} are in `{name}`", root.digest))
+            }
+            true => error,
             false => error.because(format!(
                 "{} is in `{name}` and has these tags: {}",
                 root.digest,
@@ -109,27 +114,40 @@ impl Push<'_> {
     fn put_all(&self, manifests: &[Named]) -> Result<(), Error> {
         let lacking = Mutex::new(Vec::new());
         self.registry.together(manifests, async |named| {
-            if let Some(error) = self.put(named).await? {
+            if self.put(named).await?.is_some() {
                 let mut lacking = lacking.lock().expect("nobody panics with it");
-                lacking.push((named.clone(), error));
+                lacking.push(named.clone());
             }
             Ok(())
         })?;
         let lacking = lacking.into_inner().expect("nobody panics with it");
-        lacking
-            .into_iter()
-            .try_for_each(|(named, error)| self.mend(&named, error))
+        lacking.iter().try_for_each(|named| self.mend(named))
     }
 
-    fn mend(&self, named: &Named, mut error: Error) -> Result<(), Error> {
+    fn mend(&self, named: &Named) -> Result<(), Error> {
         if self.healed.set(()).is_ok() {
             self.client.listeners.notes.say(format!(
                 "`{}` misses parts of the image that it said were there: they are sent again",
                 self.parcel.repository.name()
             ));
             self.send_blobs_again()?;
-            self.put_again(named)?;
+            self.put_before(named)?;
         }
+        self.put_in_time(named)
+    }
+
+    /// What stands before `named`, since it may be a child that is missed.
+    fn put_before(&self, named: &Named) -> Result<(), Error> {
+        let children = self.parcel.manifests.iter();
+        children
+            .take_while(|child| child.digest != named.0.digest)
+            .map(|child| (child.clone(), child.digest.to_string()))
+            .try_for_each(|child| self.put_in_time(&child))
+    }
+
+    /// Puts a manifest as often as it may take until the registry knows what it was given.
+    fn put_in_time(&self, named: &Named) -> Result<(), Error> {
+        let mut missed = Ok(());
         for pause in PAUSES {
             let again = self.registry.wait(async {
                 let patience = self.client.transport.patience();
@@ -138,26 +156,10 @@ impl Push<'_> {
             })?;
             match again {
                 None => return Ok(()),
-                Some(still) => error = still,
+                Some(still) => missed = Err(still),
             }
         }
-        Err(error)
-    }
-
-    /// What stands before `named`, since it may be a child that is missed.
-    fn put_again(&self, named: &Named) -> Result<(), Error> {
-        let before = self
-            .parcel
-            .manifests
-            .iter()
-            .take_while(|child| child.digest != named.0.digest);
-        for child in before {
-            let child = (child.clone(), child.digest.to_string());
-            if let Some(error) = self.registry.wait(self.put(&child))? {
-                return Err(error);
-            }
-        }
-        Ok(())
+        missed
     }
 
     /// One PUT; what comes back is an error that more sending may mend.

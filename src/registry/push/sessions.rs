@@ -71,9 +71,6 @@ impl Push<'_> {
         there: T,
     ) -> Result<Begun<T>, Error> {
         let is_own = from == self.target.name;
-        if is_own && self.mounts_itself.get().is_some() {
-            return Ok(Begun::Session(None));
-        }
         let access = match is_own {
             true => Access::Push,
             false => Access::PushFrom(from.to_owned()),
@@ -83,10 +80,11 @@ impl Push<'_> {
         Ok(match answer {
             Ok(answer) if answer.status() == 201 => Begun::There(there),
             Ok(answer) if answer.status() == 202 => Begun::Session(self.session(&answer).ok()),
-            _ => {
-                let _ = is_own.then(|| self.mounts_itself.set(()));
+            Ok(answer) if is_own && matches!(answer.status(), 400..500) => {
+                let _ = self.no_own_mounts.set(());
                 Begun::Session(None)
             }
+            _ => Begun::Session(None),
         })
     }
 

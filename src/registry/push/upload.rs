@@ -4,7 +4,7 @@
 //! landed all the same (registries append a second body to the first). One PUT, because GHCR and ECR do not do chunks well; a
 //! registry that wants PATCH instead gets one with everything, and so keeps any `OCI-Chunk-Min-Length`.
 
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use reqwest::header::{CONTENT_TYPE, HeaderValue};
 use reqwest::{Method, Url};
@@ -14,8 +14,9 @@ use crate::progress::Transfer;
 use crate::registry::auth::Access;
 use crate::registry::client::{Ask, Target};
 use crate::registry::patience::Patience;
+use crate::registry::push::Push;
 use crate::registry::push::blobs::Way;
-use crate::registry::push::{Push, feed};
+use crate::registry::push::feed::{self, Freight};
 use crate::registry::transport::Response;
 use crate::registry::{Cause, Error};
 
@@ -29,6 +30,8 @@ enum End {
     InDoubt(Error, Option<Duration>),
     /// It did not land, and may the next time.
     Again(Error),
+    /// Where the bytes came from failed; another place may have them.
+    SourceFailed,
     /// This registry does not take a body with PUT.
     PatchWanted(Error),
 }
@@ -40,25 +43,23 @@ impl Push<'_> {
         (blob, transfer): (&Descriptor, &Transfer),
         mut session: Option<Url>,
     ) -> Result<Way, Error> {
+        let freight = Freight::new((blob, transfer));
         let (mut patience, mut method) = (self.client.transport.patience(), Method::PUT);
         loop {
             let url = match session.take() {
                 Some(url) => url,
                 None => self.begin(&mut patience).await?,
             };
-            let began = Instant::now();
-            let end = self
-                .send((blob, transfer), (&method, url), &mut patience)
-                .await?;
-            patience.excuse(began.elapsed());
+            let end = self.send(&freight, (&method, url), &mut patience).await?;
+            patience.excuse(freight.moved());
             match end {
                 End::Stored => return Ok(Way::Uploaded),
                 End::PatchWanted(error) if method == Method::PATCH => return Err(error),
                 End::PatchWanted(_) => method = Method::PATCH,
+                End::SourceFailed => {}
                 End::Again(error) => patience.pause(error, None).await?,
                 End::InDoubt(error, after) => {
-                    patience.pause(error, after).await?;
-                    if self.is_there(blob, &mut patience).await? {
+                    if self.has_landed(blob, &mut patience, (error, after)).await? {
                         return Ok(Way::Doubtful);
                     }
                 }
@@ -66,25 +67,41 @@ impl Push<'_> {
         }
     }
 
+    /// Waits as the registry wants it, then looks; also when no other try is left, since what landed needs none.
+    async fn has_landed(
+        &self,
+        blob: &Descriptor,
+        patience: &mut Patience,
+        (error, after): (Error, Option<Duration>),
+    ) -> Result<bool, Error> {
+        match patience.pause(error, after).await {
+            Ok(()) => self.is_there(blob, patience).await,
+            Err(error) => match self.is_there(blob, &mut Patience::once()).await {
+                Ok(true) => Ok(true),
+                _ => Err(error),
+            },
+        }
+    }
+
     async fn send(
         &self,
-        body: (&Descriptor, &Transfer),
+        freight: &Freight<'_>,
         (method, session): (&Method, Url),
         patience: &mut Patience,
     ) -> Result<End, Error> {
-        let blob = body.0;
+        let blob = freight.blob;
         let url = match *method {
             Method::PUT => with_digest(session.clone(), &blob.digest),
             _ => session.clone(),
         };
-        let answer = match self.stream(body, (method, url), patience).await? {
+        let answer = match self.stream(freight, (method, url), patience).await? {
             Ok(answer) if *method == Method::PATCH && matches!(answer.status(), 200..=204) => {
                 let next = answer.location()?;
                 self.sessions.moved(&session, &next);
                 return self.close(blob, next, patience).await;
             }
             Ok(answer) => answer,
-            Err(lost) => return Ok(End::InDoubt(lost, None)),
+            Err(end) => return Ok(end),
         };
         self.judge(answer, &session).await
     }
@@ -108,24 +125,22 @@ impl Push<'_> {
         }
     }
 
-    /// Sends the bytes, to another place if the registry says so. The inner error is a connection that was lost.
+    /// Sends the bytes, to another place if the registry says so.
     async fn stream(
         &self,
-        body: (&Descriptor, &Transfer),
+        freight: &Freight<'_>,
         (method, mut url): (&Method, Url),
         patience: &mut Patience,
-    ) -> Result<Result<Response, Error>, Error> {
+    ) -> Result<Result<Response, End>, Error> {
         for _ in 0..HOPS {
-            match self
-                .stream_to(body, &self.body_for(method, url), patience)
-                .await
-            {
-                Err(lost) if lost.cause == Cause::Unreachable => return Ok(Err(lost)),
-                Err(error) => return Err(error),
-                Ok(answer) => match answer.redirection()? {
-                    None => return Ok(Ok(answer)),
-                    Some(other) => url = other,
-                },
+            let ask = self.body_for(method, url);
+            let answer = match self.stream_to(freight, &ask, patience).await? {
+                Ok(answer) => answer,
+                Err(end) => return Ok(Err(end)),
+            };
+            match answer.redirection()? {
+                None => return Ok(Ok(answer)),
+                Some(other) => url = other,
             }
         }
         let message = format!(
@@ -135,22 +150,28 @@ impl Push<'_> {
         Err(Error::new(Cause::Protocol, message))
     }
 
+    /// An answer, or what became of the body without one.
     async fn stream_to(
         &self,
-        (blob, transfer): (&Descriptor, &Transfer),
+        freight: &Freight<'_>,
         ask: &Ask<'_>,
         patience: &mut Patience,
-    ) -> Result<Response, Error> {
-        let mut source = self.source(blob).await.map_err(as_final)?;
+    ) -> Result<Result<Response, End>, Error> {
+        let mut source = self.source(freight).await?;
         let (feed, body) = feed::body();
-        let answer = self.client.upload(ask, (blob.size, body), patience);
+        let answer = self.client.upload(ask, (freight.blob.size, body), patience);
         tokio::pin!(answer);
-        tokio::select! {
+        let poured = tokio::select! {
             biased;
-            answer = &mut answer => return answer,
-            poured = source.pour(feed, transfer) => poured.map_err(as_final)?,
+            answer = &mut answer => return or_lost(answer),
+            poured = source.pour(feed, freight) => poured,
+        };
+        match poured {
+            Ok(()) => or_lost(answer.await),
+            Err(error) => freight
+                .pass_over(&source, error)
+                .map(|()| Err(End::SourceFailed)),
         }
-        answer.await
     }
 
     fn body_for(&self, method: &Method, url: Url) -> Ask<'_> {
@@ -191,11 +212,11 @@ impl Push<'_> {
     }
 }
 
-/// A source that cannot be read is no lost upload: another session would not help.
-fn as_final(error: Error) -> Error {
-    match error.cause {
-        Cause::Unreachable => error.with_cause(Cause::Protocol),
-        _ => error,
+/// A connection that was lost leaves a body in doubt; other errors are for good.
+fn or_lost(answer: Result<Response, Error>) -> Result<Result<Response, End>, Error> {
+    match answer {
+        Err(lost) if lost.cause == Cause::Unreachable => Ok(Err(End::InDoubt(lost, None))),
+        answer => answer.map(Ok),
     }
 }
 

@@ -74,9 +74,9 @@ fn b4_an_unchanged_image_without_tags_costs_one_request() {
 
 #[test]
 fn b4_a_changed_binary_on_a_mounted_base_costs_seven_requests() {
-    let (server, home, away) = (TestRegistry::start(), testing::store(), testing::store());
+    let (server, home) = (TestRegistry::start(), testing::store());
     let base = noise(1, 3 * MIB);
-    let mut image = image(&home.store, &[&base, &noise(2, MIB)]);
+    let image = image(&home.store, &[&base, &noise(2, MIB)]);
     let digest = server.put_blob("bases/static", &base);
     server.put_manifest(
         "a/b",
@@ -90,16 +90,11 @@ fn b4_a_changed_binary_on_a_mounted_base_costs_seven_requests() {
         digest.parse().expect("a digest"),
         name(&server, "bases/static"),
     );
-    server.rule(Rule::on("GET", "/v2/a/b/manifests/*").then(Action::Status(404)));
     server.forget_requests();
     let sent = registry(1).push(&parcel).expect("pushed");
     assert_whole(&server, "a/b", "1");
-    let without_the_old_manifest: Vec<String> = spoken(&server)
-        .into_iter()
-        .filter(|line| !line.starts_with("GET"))
-        .collect();
     assert_eq!(
-        without_the_old_manifest,
+        spoken(&server),
         [
             "HEAD manifests 200",
             "POST blobs/uploads?mount 201",
@@ -111,8 +106,6 @@ fn b4_a_changed_binary_on_a_mounted_base_costs_seven_requests() {
         ]
     );
     assert_eq!((sent.uploaded, sent.mounted, sent.present), (2, 1, 0));
-    image.blobs.clear();
-    drop(away);
 }
 
 #[test]
@@ -147,8 +140,8 @@ fn b4_what_the_tag_meant_before_is_known_from_a_store_and_its_blobs_cost_nothing
 }
 
 #[test]
-fn b4_what_the_tag_meant_before_is_asked_for_when_there_are_more_than_two_blobs() {
-    for (layers, gets) in [(2, 1), (1, 0)] {
+fn b4_what_the_tag_meant_before_is_asked_for_when_there_are_more_than_three_blobs() {
+    for (layers, gets) in [(4, 1), (3, 1), (2, 0), (1, 0)] {
         let (server, there, here) = (TestRegistry::start(), testing::store(), testing::store());
         let base: Vec<Vec<u8>> = (1..layers).map(|seed| noise(seed, 1000)).collect();
         let with = |last: &'static [u8]| -> Vec<&[u8]> {

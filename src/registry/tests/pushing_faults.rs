@@ -74,6 +74,19 @@ fn r07_a_body_that_landed_without_an_answer_is_found_and_not_sent_again() {
 }
 
 #[test]
+fn r07_the_last_body_is_looked_for_too() {
+    let (server, home) = (TestRegistry::start(), testing::store());
+    let image = image(&home.store, &[&noise(1, 600_000)]);
+    let lost = |action| Rule::on("PUT", SESSIONS).nth(1).times(4).then(action);
+    server.rule(lost(Action::CloseWithoutAnswer));
+    server.rule(lost(Action::PassThenClose).times(1));
+    push(&server, &image, from_ref(&home.store)).expect("pushed");
+    assert_whole(&server, "a/b", "1");
+    assert_eq!(server.count("PUT", SESSIONS), 6);
+    assert_eq!(server.count("HEAD", "/v2/*/blobs/*"), 5);
+}
+
+#[test]
 fn r07_a_body_that_did_not_land_is_sent_again() {
     let (server, result) = push_with(
         Rule::on("PUT", SESSIONS)
@@ -243,24 +256,61 @@ fn r19_a_mount_that_is_accepted_for_upload_goes_on_in_that_session() {
 }
 
 #[test]
-fn a_registry_that_refuses_to_mount_from_itself_is_not_asked_twice() {
+fn r29_a_registry_that_refuses_to_mount_from_itself_is_asked_for_blobs_instead() {
     let rule = Rule::on("POST", SESSIONS)
         .query("mount=*")
         .then(Action::Status(400));
     let (server, result) = push_with(rule);
     assert_eq!(result.expect("pushed").uploaded, 2);
-    let posts: Vec<String> = spoken(&server)
-        .into_iter()
-        .filter(|line| line.starts_with("POST"))
-        .collect();
     assert_eq!(
-        posts,
+        spoken(&server),
         [
+            "HEAD manifests 404",
             "POST blobs/uploads?mount 400",
+            "HEAD blobs 404",
             "POST blobs/uploads 202",
-            "POST blobs/uploads 202"
+            "PUT blobs/uploads 201",
+            "HEAD blobs 404",
+            "POST blobs/uploads 202",
+            "PUT blobs/uploads 201",
+            "PUT manifests 201"
         ]
     );
+}
+
+#[test]
+fn r29_what_is_there_is_not_sent_where_mounts_are_refused() {
+    let (server, home) = (TestRegistry::start(), testing::store());
+    let image = image(&home.store, &[b"one", b"two"]);
+    server.put_blob("a/b", b"one");
+    server.put_blob("a/b", b"two");
+    server.rule(
+        Rule::on("POST", SESSIONS)
+            .query("mount=*")
+            .then(Action::Status(405)),
+    );
+    let sent = push(&server, &image, from_ref(&home.store)).expect("pushed");
+    assert_eq!((sent.uploaded, sent.present), (1, 2));
+    assert_eq!(server.count("POST", SESSIONS), 2);
+}
+
+#[test]
+fn r29_one_mount_that_fails_says_nothing_about_the_next() {
+    let (server, home) = (TestRegistry::start(), testing::store());
+    let image = image(&home.store, &[b"one", b"two"]);
+    server.put_blob("a/b", b"one");
+    server.put_blob("a/b", b"two");
+    server.rule(
+        Rule::on("POST", SESSIONS)
+            .query("mount=*")
+            .times(1)
+            .then(Action::Status(503)),
+    );
+    let sent = push(&server, &image, from_ref(&home.store)).expect("pushed");
+    assert_eq!(sent.uploaded + sent.present, 3);
+    let mounts = spoken(&server);
+    let mounts = mounts.iter().filter(|line| line.contains("?mount"));
+    assert_eq!(mounts.count(), 3);
 }
 
 /// A registry that forgets a blob after it said that it has it.
@@ -318,6 +368,22 @@ fn r20_a_child_that_the_registry_misses_is_sent_again_too() {
 }
 
 #[test]
+fn r20_a_child_that_is_learnt_slowly_gets_three_more_tries() {
+    let home = testing::store();
+    let images = vec![image(&home.store, &[b"one"]), image(&home.store, &[b"two"])];
+    let all = index(&home.store, images);
+    let server = TestRegistry::start();
+    let child = format!("/v2/a/b/manifests/{}", all.manifests[0].digest);
+    let told = |action| Rule::on("PUT", &child).then(action);
+    server.rule(told(Action::answer(201, &[], "")).times(1));
+    let body = r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"unknown"}]}"#;
+    server.rule(told(Action::answer(404, &[], body)).times(3));
+    push(&server, &all, from_ref(&home.store)).expect("pushed");
+    assert_whole(&server, "a/b", "1");
+    assert_eq!(server.count("PUT", &child), 5);
+}
+
+#[test]
 fn r20_a_registry_that_learns_slowly_gets_three_more_tries() {
     let body = r#"{"errors":[{"code":"MANIFEST_BLOB_UNKNOWN","message":"unknown"}]}"#;
     let rule = |times| {
@@ -332,6 +398,9 @@ fn r20_a_registry_that_learns_slowly_gets_three_more_tries() {
     let (server, result) = push_with(rule(100));
     let error = result.expect_err("always");
     assert_eq!(error.fault().kind, Kind::Registry);
+    let reasons = error.fault().reasons().join("; ");
+    assert!(!reasons.contains("all blobs of"), "{reasons}");
+    assert!(reasons.contains("not put there: 1"), "{reasons}");
     assert_eq!(server.count("PUT", MANIFESTS), 5);
 }
 

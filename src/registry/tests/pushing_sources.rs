@@ -5,7 +5,9 @@ use std::slice::from_ref;
 
 use crate::digest::Digest;
 use crate::fault::Kind;
-use crate::registry::tests::{assert_whole, image, name, noise, parcel, registry, spoken, with};
+use crate::registry::tests::{
+    assert_whole, image, name, noise, noted, parcel, registry, spoken, with,
+};
 use crate::registry::{Cause, Mirror, Settings};
 use crate::store::Store;
 use crate::testing;
@@ -159,6 +161,63 @@ fn a_source_that_lies_breaks_the_upload() {
     assert_eq!(error.cause, Cause::Integrity, "{error}");
     assert_eq!(target.count("PUT", "*"), 1);
     assert!(target.tags("a/b").is_empty() && target.blobs("a/b").is_empty());
+}
+
+/// Pushes a layer of 600,000 bytes that lies in a mirror, where every GET is answered so, and in the registry behind it.
+fn pushed_past(action: Action) -> (TestRegistry, TestRegistry, TestRegistry) {
+    let (mirror, source) = (TestRegistry::start(), TestRegistry::start());
+    let (target, home) = (TestRegistry::start(), testing::store());
+    let layer = noise(1, 600_000);
+    let image = image(&home.store, &[&layer]);
+    forget(&home.store, &layer);
+    mirror.put_blob("bases/x", &layer);
+    source.put_blob("bases/x", &layer);
+    mirror.rule(Rule::on("GET", "*").then(action));
+    let settings = Settings {
+        parallel: 1,
+        mirrors: vec![Mirror::parse(&mirror.origin()).expect("a mirror")],
+        ..Settings::default()
+    };
+    let stores = [home.store.clone()];
+    let mut parcel = parcel(&target, ("a/b", &["1"]), &image, &stores);
+    parcel
+        .origins
+        .insert(Digest::of(&layer), name(&source, "bases/x"));
+    let (registry, notes) = noted(settings);
+    registry.push(&parcel).expect("pushed");
+    assert_whole(&target, "a/b", "1");
+    assert_eq!(target.open_uploads(), 0);
+    let passed_over = format!("mirror `{}` was passed over", mirror.host());
+    assert!(
+        notes
+            .all()
+            .iter()
+            .any(|note| note.starts_with(&passed_over)),
+        "{:?}",
+        notes.all()
+    );
+    (mirror, source, target)
+}
+
+#[test]
+fn a_mirror_that_lies_is_passed_over_and_the_next_place_gives_the_layer() {
+    let (mirror, source, target) = pushed_past(Action::Answer {
+        status: 200,
+        headers: Vec::new(),
+        body: noise(2, 600_000),
+    });
+    assert_eq!((mirror.requests().len(), source.requests().len()), (1, 1));
+    assert_eq!(
+        target.count("PUT", "/v2/*/blobs/*"),
+        3,
+        "one was broken off"
+    );
+}
+
+#[test]
+fn a_mirror_that_breaks_for_good_is_passed_over_and_the_next_place_gives_the_layer() {
+    let (mirror, source, _) = pushed_past(Action::TruncateBody(50_000));
+    assert_eq!((mirror.requests().len(), source.requests().len()), (5, 1));
 }
 
 #[test]
