@@ -97,7 +97,7 @@ pub(crate) fn carry_out(plan: &Plan, tools: &Tools<'_>) -> Result<Done> {
     laps.mark("assembled", (tools.elapsed)());
     let shelves = outputs::write(plan, &images, tools)?;
     laps.mark("written", (tools.elapsed)());
-    let pushed = push::push_all(plan, &mut images, &shelves);
+    let pushed = push::push_all(plan, &mut images, (&shelves, tools.store));
     if plan.registry().is_some() {
         laps.mark("pushed", (tools.elapsed)());
     }

@@ -11,11 +11,15 @@ use crate::plan::Plan;
 use crate::publish;
 use crate::publish::{Bounds, Contents, Destination, Finished, Receipt, Shelves};
 use crate::reference::Reference;
-use crate::registry::{Origins, Registry, Sent};
+use crate::registry::{self, Origins, Parcel, Registry, Sent};
 use crate::store::Store;
 
 /// Pushes the images in their order, as far as the plan says so; the first that fails is the last that is tried.
-pub(super) fn push_all(plan: &Plan, images: &mut [Built], shelves: &Shelves) -> Result<()> {
+pub(super) fn push_all(
+    plan: &Plan,
+    images: &mut [Built],
+    (shelves, store): (&Shelves, &Store),
+) -> Result<()> {
     let Some(registry) = plan.registry() else {
         return Ok(());
     };
@@ -25,7 +29,7 @@ pub(super) fn push_all(plan: &Plan, images: &mut [Built], shelves: &Shelves) -> 
         let mut contents = Contents::of(&built.finished);
         contents.origins.extend(pushed.clone());
         let repository = to.repository.clone();
-        built.sent = Some(send(registry, to, contents, shelves)?);
+        built.sent = Some(send(registry, to, contents, (shelves, store))?);
         pushed.extend(layers_of(&built.finished, &repository));
     }
     Ok(())
@@ -43,21 +47,31 @@ fn layers_of(image: &Finished, repository: &Reference) -> Origins {
 fn send(
     registry: &Registry,
     to: Destination,
-    contents: Contents,
-    shelves: &Shelves,
+    mut contents: Contents,
+    (shelves, store): (&Shelves, &Store),
 ) -> Result<Sent> {
-    let name = to.repository.name();
-    let parcel = publish::parcel(to, contents, shelves);
-    let pushed = registry.push(&parcel).or_else(|error| {
-        // What was damaged here went to the quarantine, and now comes from where the base came from, if it has such an origin. A
-        // registry that is not to be believed is not asked again: it would say that all is there.
+    let (root, repository) = (contents.root(), to.repository.clone());
+    let before = root.and_then(|root| publish::pushed_before(store, &root, &repository));
+    before.inspect(|before| contents.lies_in(before));
+    let sent = push(registry, &publish::parcel(to, contents, shelves))
+        .with_context(|| format!("cannot push `{}`", repository.name()))?;
+    if let Some(root) = root.filter(|_| sent.uploaded + sent.mounted > 0) {
+        // A cache that cannot be written remembers nothing.
+        let _ = publish::remember_push(store, &root, &repository);
+    }
+    Ok(sent)
+}
+
+/// What was damaged here went to the quarantine, and now comes from where the base came from, if it has such an origin. A registry
+/// that is not to be believed is not asked again: it would say that all is there.
+fn push(registry: &Registry, parcel: &Parcel<'_>) -> Result<Sent, registry::Error> {
+    registry.push(parcel).or_else(|error| {
         let elsewhere = |digest: Digest| parcel.origins.contains_key(&digest);
         match error.damaged().is_some_and(elsewhere) {
-            true => registry.push(&parcel).map_err(|_| error),
+            true => registry.push(parcel).map_err(|_| error),
             false => Err(error),
         }
-    });
-    pushed.with_context(|| format!("cannot push `{name}`"))
+    })
 }
 
 /// An image that was pushed after all.
@@ -86,7 +100,7 @@ pub(crate) fn push_earlier(
     let to = found.to;
     let name = to.repository.name();
     let receipt = Receipt::new((&name, &to.tags), found.root, false);
-    let sent = send(registry, to, contents, &found.shelves)?;
+    let sent = send(registry, to, contents, (&found.shelves, tools.store))?;
     Ok(Pushed {
         receipt,
         name,

@@ -7,6 +7,7 @@ mod archive;
 mod file;
 mod layout;
 mod origins;
+mod pushed;
 mod receipt;
 mod registry;
 mod stored;
@@ -26,6 +27,7 @@ use crate::store::Blob;
 use crate::store::Store;
 
 pub(crate) use origins::remember_origins;
+pub(crate) use pushed::{pushed_before, remember_push};
 pub(crate) use receipt::{Receipt, write_metadata, write_references};
 pub(crate) use registry::{Contents, Destination, parcel};
 pub(crate) use stored::{Bounds, contents};

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use crate::digest::Descriptor;
+use crate::digest::{Descriptor, Digest};
 use crate::image::Image;
 use crate::media;
 use crate::publish::{Finished, Shelves};
@@ -45,6 +45,19 @@ impl Contents {
         contents.manifests = once(manifests);
         contents.blobs = once(contents.blobs);
         contents
+    }
+
+    /// What tags will mean.
+    pub(crate) fn root(&self) -> Option<Digest> {
+        self.manifests.last().map(|root| root.digest)
+    }
+
+    /// All of it lies in another repository too; a base is where it was.
+    pub(crate) fn lies_in(&mut self, repository: &Reference) {
+        for blob in &self.blobs {
+            let origin = self.origins.entry(blob.digest);
+            origin.or_insert_with(|| repository.clone());
+        }
     }
 
     fn add(&mut self, image: &Image, base: Option<&Reference>) {

@@ -24,6 +24,7 @@ const DEEPEST: usize = 4;
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
 
 /// Who may say where layers can be had that are not here: a registry that is asked for them is shown our credentials.
+#[derive(Clone, Copy)]
 pub(crate) struct Bounds<'a> {
     /// The store of our own builds: what was written down there for an image is believed, and no other store's records are read.
     pub(crate) ours: &'a Store,

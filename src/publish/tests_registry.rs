@@ -225,3 +225,58 @@ fn a_root_that_leaves_its_media_type_out_is_known_by_its_shape() {
         .collect();
     assert_eq!(types, [media::OCI_MANIFEST, media::OCI_INDEX]);
 }
+
+#[test]
+fn where_an_image_was_pushed_last_is_known_for_each_registry() {
+    let test = testing::store();
+    let root = Digest::of(b"an image");
+    let name = |text: &str| text.parse::<Reference>().expect("a name");
+    let before = |to: &str| pushed_before(&test.store, &root, &name(to)).map(|it| it.name());
+    assert_eq!(before("r.example/a:1"), None);
+    for to in ["r.example/a:1", "other.example:5000/b/c", "r.example/d:2"] {
+        remember_push(&test.store, &root, &name(to)).expect("written");
+    }
+    assert_eq!(before("r.example/e"), Some("r.example/d".to_owned()));
+    assert_eq!(before("r.example/d"), None, "it goes there again");
+    let other = before("other.example:5000/x");
+    assert_eq!(other, Some("other.example:5000/b/c".to_owned()));
+    assert_eq!(before("third.example/d"), None);
+    let another = Digest::of(b"another");
+    assert_eq!(
+        pushed_before(&test.store, &another, &name("r.example/e")),
+        None
+    );
+}
+
+#[test]
+fn a_record_of_a_push_that_is_damaged_is_none() {
+    let test = testing::store();
+    let root = Digest::of(b"an image");
+    let to: Reference = "r.example/b".parse().expect("a name");
+    for damaged in [
+        json!([]),
+        json!({"r.example": 5}),
+        json!({"r.example": "B b"}),
+    ] {
+        test.store
+            .remember("pushed", &root, &damaged)
+            .expect("written");
+        assert_eq!(pushed_before(&test.store, &root, &to), None, "{damaged}");
+    }
+}
+
+#[test]
+fn what_lies_in_another_repository_can_be_had_there_but_a_base_where_it_was() {
+    let test = testing::store();
+    let (mut image, _) = finished(&test, &["linux/amd64"], &["latest"]);
+    image.base = Some(base());
+    let mut contents = Contents::of(&image);
+    let from_base = contents.origins.clone();
+    let before: Reference = "r.example/before".parse().expect("a name");
+    contents.lies_in(&before);
+    assert_eq!(contents.root(), Some(image.root.digest));
+    for blob in &contents.blobs {
+        let expected = from_base.get(&blob.digest).unwrap_or(&before);
+        assert_eq!(contents.origins.get(&blob.digest), Some(expected));
+    }
+}

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use crate::served::{REPOSITORY, Served, served};
 use crate::support::{Run, TestEnv, base, hex};
-use crate::test_registry::{Auth, Options, Seen, TestRegistry, TokenAuth};
+use crate::test_registry::{Action, Auth, Options, Rule, Seen, TestRegistry, TokenAuth};
 use crate::warm::{blob, build_online, put};
 
 const INDEX: &str = "application/vnd.oci.image.index.v1+json";
@@ -90,7 +90,8 @@ impl Names {
 /// Sorts what lies between the first `before` requests and the last `after`.
 fn sorted(mut lines: Vec<String>, before: usize, after: usize) -> Vec<String> {
     let end = lines.len() - after;
-    lines[before..end].sort();
+    let between = lines.get_mut(before..end);
+    between.unwrap_or_default().sort();
     lines
 }
 
@@ -254,6 +255,40 @@ fn b4_each_tag_more_costs_one_question_and_one_manifest_more() {
     let lines = ["HEAD v1", "HEAD v2", "HEAD v3", "PUT v2", "PUT v3"];
     let lines = lines.map(|line| line.replace(' ', " /v2/team/app/manifests/"));
     assert_eq!(names.asked(&base.there), lines);
+}
+
+#[test]
+fn b4_what_another_repository_of_the_registry_was_given_is_mounted_from_there() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let host = base.there.host();
+    push_twin(&env, "left", (&base, ""));
+    let mut names = Names::of(&base);
+    names.learn(&base.there, ("team/app", "latest"), "left");
+    let promote = |to: &str| {
+        names.asked(&base.there);
+        let command = format!("push {host}/team/app:latest {host}/{to}:v1");
+        let run = env.rbuild(&env.path("home"), &command).succeeds();
+        (run, sorted(names.asked(&base.there), 1, 1))
+    };
+    let mount = |to: &str, blob: &str, from: &str| {
+        format!("POST /v2/{to}/blobs/uploads/?mount={blob}&from={from}")
+    };
+    let (run, asked) = promote("prod/app");
+    run.says("mounted 3");
+    let blobs = vec![
+        mount("prod/app", "base.layer0", "team/base"),
+        mount("prod/app", "left.layer1", "team/app"),
+        mount("prod/app", "left.config", "team/app"),
+    ];
+    assert_eq!(asked, push_of("prod/app", &["v1"], blobs));
+    assert_eq!(promote("prod/app").1, ["HEAD /v2/prod/app/manifests/v1"]);
+
+    let refused = Rule::on("POST", "/v2/other/*").query("*from=prod/app");
+    base.there.rule(refused.then(Action::Status(403)));
+    let (run, asked) = promote("other/app");
+    run.says("sent 2 (");
+    assert_eq!(asked.len(), 9, "{asked:#?}");
 }
 
 #[test]

@@ -3,11 +3,12 @@
 //! Never the whole blob in memory, never on disk. Whoever reads verifies: the last piece is not handed on when the digest is wrong,
 //! and the connection breaks instead.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use futures_util::stream;
 use tokio::sync::mpsc::{self, Receiver, Sender};
 
@@ -90,14 +91,14 @@ impl<'a> Freight<'a> {
 
 /// Where bytes come from; opened anew for each try.
 pub(super) enum Source<'a> {
-    Here(Box<Blob>, String),
+    Here(Box<Near>),
     Far(Box<Reader<'a>>),
 }
 
 impl Source<'_> {
     async fn next(&mut self) -> Result<Option<Bytes>, Error> {
         match self {
-            Source::Here(blob, name) => piece(blob, name),
+            Source::Here(near) => near.next(),
             Source::Far(reader) => reader.next().await,
         }
     }
@@ -128,14 +129,44 @@ impl Source<'_> {
     }
 }
 
-fn piece(blob: &mut Blob, name: &str) -> Result<Option<Bytes>, Error> {
-    let mut bytes = vec![0; PIECE];
-    let read = fill(blob, &mut bytes);
-    match (read, interrupt::check()) {
-        (_, Err(stopped)) => Err(Error::new(Cause::Stopped, stopped.to_string())),
-        (Err(error), _) => Err(store::Error::of_io("read", name.as_ref(), error).into()),
-        (Ok(0), _) => Ok(None),
-        (Ok(count), _) => Ok(Some(Bytes::from(bytes).split_to(count))),
+/// A blob of a store.
+pub(super) struct Near {
+    blob: Blob,
+    /// Of the store, for an error.
+    name: String,
+    /// Pieces handed out, the oldest first: what nobody reads any more is filled again, for new memory costs more than its bytes.
+    lent: VecDeque<Bytes>,
+}
+
+impl Near {
+    fn next(&mut self) -> Result<Option<Bytes>, Error> {
+        let mut piece = self.buffer();
+        let read = fill(&mut self.blob, &mut piece);
+        match (read, interrupt::check()) {
+            (_, Err(stopped)) => Err(Error::new(Cause::Stopped, stopped.to_string())),
+            (Err(error), _) => Err(store::Error::of_io("read", self.name.as_ref(), error).into()),
+            (Ok(0), _) => Ok(None),
+            (Ok(count), _) => {
+                piece.truncate(count);
+                let piece = piece.freeze();
+                self.lent.push_back(piece.clone());
+                Ok(Some(piece))
+            }
+        }
+    }
+
+    fn buffer(&mut self) -> BytesMut {
+        let oldest = self.lent.pop_front().map(Bytes::try_into_mut);
+        let mut buffer = match oldest {
+            Some(Ok(free)) => free,
+            Some(Err(lent)) => {
+                self.lent.push_front(lent);
+                BytesMut::new()
+            }
+            None => BytesMut::new(),
+        };
+        buffer.resize(PIECE, 0);
+        buffer
     }
 }
 
@@ -166,10 +197,11 @@ impl<'p> Push<'p> {
         let blob = freight.blob;
         for store in self.parcel.stores {
             if let Some(found) = store.blob(blob)? {
-                return Ok(Source::Here(
-                    Box::new(found),
-                    store.root().display().to_string(),
-                ));
+                return Ok(Source::Here(Box::new(Near {
+                    blob: found,
+                    name: store.root().display().to_string(),
+                    lent: VecDeque::new(),
+                })));
             }
         }
         let Some(origin) = self.parcel.origins.get(&blob.digest) else {
