@@ -41,14 +41,12 @@ fn a_stick_carries_the_cache_in_and_the_layout_out_as_the_documentation_says() {
     let (outside, inside, back) = (TestEnv::new(), TestEnv::new(), TestEnv::new());
     let feed = Feed::start(&outside);
     let warm = format!("cache warm --layers {}", feed.tag());
-    outside
-        .rbuild(&outside.path("home"), &warm)
-        .succeeds()
-        .says("1 layers fetched");
+    let warmed = outside.rbuild(&outside.path("home"), &warm).succeeds();
+    let printed = warmed.says("1 layers fetched").stdout();
+    let pin = printed.trim();
     carry(&outside, &inside, "cache");
 
     // The base's registry is gone for good.
-    let tag = feed.tag();
     drop(feed);
     let hello = inside.workspace("hello");
     let without_network = [
@@ -59,7 +57,7 @@ fn a_stick_carries_the_cache_in_and_the_layout_out_as_the_documentation_says() {
         "mount --bind \"$KOCACHE\" \"$KOCACHE\" && mount -o remount,ro,bind \"$KOCACHE\" && exec \"$0\" \"$@\"",
     ];
     let mut build = inside.wrapped(&hello, &without_network);
-    let words = format!("build . --push=false --offline --base {tag} --oci-layout-path");
+    let words = format!("build . --push=false --offline --base {pin} --oci-layout-path");
     build.args(words.split(' ')).arg(inside.path("out"));
     let digest = run(&mut build).succeeds().digest();
     carry(&inside, &back, "out");
