@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::fs::File;
-use std::time::{Duration, SystemTime};
+use std::time::{Duration, UNIX_EPOCH};
 
 use crate::served::{Served, served};
 use crate::support::{TestEnv, tree};
@@ -85,7 +85,7 @@ fn a_layer_that_is_used_is_young_again_and_one_that_vanishes_while_cargo_works_c
     let arguments = format!("--tarball @/t.tar --base {}", base.pin());
     build_online(&env, &arguments).succeeds();
     let kept = blob(&env.cache().join("build"), &base.made.layer);
-    let old = SystemTime::now() - Duration::from_secs(7_200);
+    let old = UNIX_EPOCH + Duration::from_secs(1_000_000_000);
     let file = File::options().write(true).open(&kept).expect("here");
     file.set_modified(old).expect("set");
     base.asked();

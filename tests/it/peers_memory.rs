@@ -73,10 +73,6 @@ fn within_limits(command: impl FnOnce(&[&str]) -> Command) -> Watched {
     let wrapper = group.wrapper();
     let mut command = command(&wrapper.each_ref().map(String::as_str));
     let seen = watched(&mut command);
-    println!(
-        "at most {} KiB resident, {} bytes written",
-        seen.peak, seen.written
-    );
     assert!(0 < seen.peak && seen.peak < MOST, "{} KiB", seen.peak);
     seen
 }
