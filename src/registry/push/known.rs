@@ -8,12 +8,11 @@ use serde_json::Value;
 
 use crate::digest::Digest;
 use crate::json;
+use crate::media::DEEPEST;
 use crate::registry::auth::Access;
 use crate::registry::pull;
 use crate::registry::push::Push;
 
-/// An index of an index of an index.
-const DEPTH: usize = 3;
 /// With fewer blobs than this a question costs as much as it can save.
 const WORTH_ASKING: usize = 3;
 
@@ -23,7 +22,8 @@ impl Push<'_> {
         let blobs = self.parcel.blobs.len();
         let mut questions = if blobs < WORTH_ASKING { 0 } else { blobs / 2 };
         let (mut known, mut level) = (BTreeSet::new(), vec![root]);
-        for _ in 0..DEPTH {
+        // Below the last index lie images.
+        for _ in 0..=DEEPEST {
             for digest in std::mem::take(&mut level) {
                 let below = self.below(&digest, &mut questions).await;
                 known.extend(&below.blobs);
