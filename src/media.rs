@@ -18,6 +18,9 @@ pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
 /// The two families of image documents.
+/// How many indexes are followed from one to the next, the first one counted; no image needs more than two.
+pub(crate) const DEEPEST: usize = 4;
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     Oci,

@@ -14,9 +14,9 @@ use crate::build::Tools;
 use crate::digest::{Descriptor, Digest};
 use crate::fault::Fault;
 use crate::media::REF_NAME;
-use crate::plan::{NOWHERE, refuse_registry};
+use crate::plan::{NOWHERE, check_tag, refuse_registry};
 use crate::publish::{Destination, Shelves};
-use crate::reference::{Reference, is_host, is_tag};
+use crate::reference::{Reference, is_host};
 use crate::store::Store;
 
 /// How many names an error lists.
@@ -66,9 +66,7 @@ pub(super) struct Found {
 
 impl Earlier {
     pub(crate) fn read(words: &Words<'_>, tools: &Tools<'_>) -> Result<Earlier> {
-        if let Some(bad) = words.tags.iter().find(|tag| !is_tag(tag)) {
-            return Err(Fault::refused(format!("`{bad}` is not a tag")).into());
-        }
+        words.tags.iter().try_for_each(|tag| check_tag(tag))?;
         let to = words.destination.map(destination).transpose()?;
         let tag = to.as_ref().and_then(|(_, tag)| tag.clone());
         let typed_tags = words.tags.iter().cloned().chain(tag).collect::<Vec<_>>();

@@ -95,7 +95,7 @@ pub(crate) fn push_earlier(
         ours: tools.store,
         registry: (!found.is_ours).then_some(found.to.repository.registry.as_str()),
     };
-    let contents = publish::contents(&found.shelves, &found.root, bounds)?;
+    let contents = publish::contents(&found.shelves, &found.root, &bounds)?;
     make_builtin(&contents, &mut found.shelves, made)?;
     let to = found.to;
     let name = to.repository.name();

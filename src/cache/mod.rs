@@ -10,12 +10,9 @@ use anyhow::Result;
 
 use crate::base::document::{self, Document, Manifest};
 use crate::digest::{Descriptor, Digest};
-use crate::media;
+use crate::media::{self, DEEPEST};
 use crate::platform::Platform;
 use crate::store::Store;
-
-/// How deep indexes are followed.
-const DEEPEST: usize = 3;
 
 /// One entry of a store's index, as `cache ls` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -36,11 +36,18 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
     };
     let result = signals::watch()
         .and_then(|()| World::read())
+        .inspect(choose_colours)
         .and_then(|world| command(parsed.command, &world));
     match (result, interrupt::signal()) {
         (_, Some(signal)) => ExitCode::from(128 + u8::try_from(signal).unwrap_or(0)),
         (Ok(()), None) => ExitCode::SUCCESS,
         (Err(error), None) => ExitCode::from(report::failure(&error)),
+    }
+}
+
+fn choose_colours(world: &World) {
+    if world.variable("NO_COLOR").is_some() {
+        report::without_colour();
     }
 }
 

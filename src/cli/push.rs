@@ -15,6 +15,7 @@ use crate::cli::request;
 use crate::cli::world::World;
 use crate::fault::Fault;
 use crate::network::Network;
+use crate::plan;
 use crate::plan::request::Progress;
 use crate::store::Store;
 
@@ -65,7 +66,5 @@ fn made(root: &Path, world: &World, store: &Store) -> (Store, Option<TempDir>) {
 }
 
 fn offline() -> Fault {
-    Fault::refused("cannot push: the run is offline")
-        .because("`RBUILD_OFFLINE` says so")
-        .hint("unset it for this command")
+    plan::refuse_offline("`RBUILD_OFFLINE`", "unset it for this command")
 }

@@ -3,6 +3,7 @@
 //! The only file that prints. All text from outside (names, labels, paths, documents) is escaped here, once.
 
 use std::io::{self, IsTerminal, Write};
+use std::sync::OnceLock;
 
 use anyhow::Result;
 
@@ -21,11 +22,24 @@ pub(crate) fn notes(quiet: bool) -> Notes {
 
 /// Notes that are told as they are said, each as a line.
 pub(crate) fn notes_by(tell: impl Fn(&str) + Send + Sync + 'static) -> Notes {
-    let colour = is_watched();
+    let colour = is_coloured();
     Notes::to(move |sentence| {
         let label = paint("note:", "36", colour);
         tell(&format!("{label} {}", escaped(sentence)));
     })
+}
+
+/// Set once, at the start, where the user wants no colours.
+static PLAIN: OnceLock<()> = OnceLock::new();
+
+/// From here on nothing is coloured (<https://no-color.org>).
+pub(crate) fn without_colour() {
+    let _ = PLAIN.set(());
+}
+
+/// Whether labels are coloured.
+fn is_coloured() -> bool {
+    is_watched() && PLAIN.get().is_none()
 }
 
 /// Whether a person may be looking at standard error.
@@ -56,7 +70,7 @@ pub(crate) fn answer(text: &str) -> Result<()> {
 
 /// Prints an error with its reasons and hints, and gives the exit code.
 pub(crate) fn failure(error: &anyhow::Error) -> u8 {
-    tell(&told(error, io::stderr().is_terminal()));
+    tell(&told(error, is_coloured()));
     code(error)
 }
 

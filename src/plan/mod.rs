@@ -33,7 +33,8 @@ use crate::publish::Target;
 use crate::registry::Registry;
 
 pub(crate) use base_layers::Fetch;
-pub(crate) use naming::{NOWHERE, name_in, refuse_registry};
+pub(crate) use naming::{NOWHERE, check_tag, name_in, refuse_registry};
+pub(crate) use push::refuse_offline;
 pub(crate) use settings::KODATA;
 
 /// What will be done.

@@ -142,10 +142,7 @@ fn parts(root: &str, within: &Path, binary: &str) -> Vec<String> {
 pub(crate) fn tags(naming: &Naming) -> Result<Vec<String>> {
     let mut tags: Vec<String> = Vec::new();
     for tag in &naming.tags {
-        if !is_tag(tag) {
-            let fault = Fault::refused(format!("`{tag}` is not a tag"));
-            return Err(fault.hint("a tag is 1 to 128 letters, digits, `_`, `.` and `-`, and does not begin with `.` or `-`").into());
-        }
+        check_tag(tag)?;
         if !tags.contains(tag) {
             tags.push(tag.clone());
         }
@@ -155,6 +152,17 @@ pub(crate) fn tags(naming: &Naming) -> Result<Vec<String>> {
     } else {
         tags
     })
+}
+
+/// Refuses what is no tag.
+pub(crate) fn check_tag(tag: &str) -> Result<()> {
+    if is_tag(tag) {
+        return Ok(());
+    }
+    let fault = Fault::refused(format!("`{tag}` is not a tag"));
+    Err(fault
+        .hint("a tag is 1 to 128 letters, digits, `_`, `.` and `-`, and does not begin with `.` or `-`")
+        .into())
 }
 
 #[cfg(test)]

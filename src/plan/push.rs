@@ -32,9 +32,17 @@ pub(super) fn targets(request: &Request, registry: Option<&Registry>) -> Result<
 }
 
 fn offline() -> Fault {
+    refuse_offline(
+        "`--offline`, `--frozen` or `RBUILD_OFFLINE`",
+        "drop it, or add `--push=false` and publish later with `rbuild push`",
+    )
+}
+
+/// A push without a network: who said so, and the way out.
+pub(crate) fn refuse_offline(said_by: &str, way_out: &str) -> Fault {
     Fault::refused("cannot push: the run is offline")
-        .because("`--offline`, `--frozen` or `RBUILD_OFFLINE` says so")
-        .hint("drop it, or add `--push=false` and publish later with `rbuild push`")
+        .because(format!("{said_by} says so"))
+        .hint(way_out)
 }
 
 fn refuse_nowhere(repository: Option<&str>) -> Result<()> {

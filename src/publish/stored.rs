@@ -9,16 +9,12 @@ use anyhow::Result;
 use crate::base::document::{self, Document, Manifest};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
-use crate::json;
-use crate::media::Family;
+use crate::media::DEEPEST;
 use crate::publish::origins;
 use crate::publish::registry::once;
 use crate::publish::{Contents, Shelves};
 use crate::reference::Reference;
 use crate::store::Store;
-
-/// How deep indexes are followed.
-const DEEPEST: usize = 4;
 
 /// The annotation that names the base; image-spec, annotations.md.
 const BASE_NAME: &str = "org.opencontainers.image.base.name";
@@ -34,7 +30,7 @@ pub(crate) struct Bounds<'a> {
 
 /// What lies below `root`. Where the base's layers can be had is taken from what was written down for the image, else from its
 /// annotations for those layers that are not here.
-pub(crate) fn contents(shelves: &Shelves, root: &Digest, bounds: Bounds<'_>) -> Result<Contents> {
+pub(crate) fn contents(shelves: &Shelves, root: &Digest, bounds: &Bounds<'_>) -> Result<Contents> {
     let mut walk = Walk {
         shelves,
         registry: bounds.registry,
@@ -62,7 +58,7 @@ impl Walk<'_> {
     fn root(&mut self, root: &Digest) -> Result<()> {
         let bytes = self.bytes(root, None)?;
         let document = document::read(&bytes, None)?;
-        let media_type = media_type(&document, &bytes);
+        let media_type = document::media_type_of(&bytes)?;
         let entry = Descriptor::new(media_type, *root, bytes.len() as u64);
         self.seen.insert(*root);
         self.add(&entry, document, DEEPEST)
@@ -125,16 +121,6 @@ impl Walk<'_> {
             .because(format!("it was looked for in {}", self.shelves.places()))
             .hint("build the image again, or copy it whole, all platforms")
     }
-}
-
-/// As the document says; else its shape does, as when it was read.
-fn media_type(document: &Document, bytes: &[u8]) -> String {
-    let own = json::parse(bytes).ok();
-    let own = own.and_then(|value| Some(value.get("mediaType")?.as_str()?.to_owned()));
-    own.unwrap_or_else(|| match document {
-        Document::Index(_) => Family::Oci.index().to_owned(),
-        Document::Manifest(manifest) => manifest.family.manifest().to_owned(),
-    })
 }
 
 fn too_deep(entry: &Descriptor) -> Fault {

@@ -32,7 +32,7 @@ fn read_back(shelves: &Shelves, root: &Digest) -> Result<Contents> {
         ours: &shelves.0[0],
         registry: None,
     };
-    contents(shelves, root, bounds)
+    contents(shelves, root, &bounds)
 }
 
 #[test]
@@ -133,7 +133,7 @@ fn a_layout_of_others_chooses_no_registry_that_is_asked() {
             ours: &ours.store,
             registry: Some(registry),
         };
-        let contents = contents(&shelves, &image.root.digest, bounds).expect("read");
+        let contents = contents(&shelves, &image.root.digest, &bounds).expect("read");
         let names = |origins: Origins| {
             let pairs = origins.into_iter();
             pairs

@@ -10,7 +10,8 @@
 //! - Each manifest is one, and each further tag is one.
 //!
 //! A tag is never moved before all that it needs is there. Shortcuts may be wrong: when the registry misses something, all that
-//! was not sent is sent, once. Nothing here asks a mirror.
+//! was not sent is sent, once. Nothing is pushed to a mirror, nor is one asked what is there; a base layer that is streamed from its
+//! registry to here may come from one, as in a pull.
 
 mod blobs;
 mod feed;

@@ -262,5 +262,6 @@ fn what_is_no_image_no_tag_or_no_destination_is_refused() {
         let fault = refused(&test, &words);
         assert_eq!(fault.kind, Kind::Refused, "{words}");
         assert!(!format!("{fault:?}").contains("pw"), "{fault:?}");
+        assert!(!words.ends_with(".bad") || fault.hints()[0].starts_with("a tag is"));
     }
 }

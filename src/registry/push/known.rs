@@ -9,12 +9,11 @@ use serde_json::Value;
 use crate::digest::{Descriptor, Digest};
 use crate::json;
 use crate::media;
+use crate::media::DEEPEST;
 use crate::registry::auth::Access;
 use crate::registry::pull;
 use crate::registry::push::Push;
 
-/// An index of an index of an index.
-const DEPTH: usize = 3;
 /// Blobs of an image that differ as a rule, or else there is nothing to push: the layer with the program, and the config.
 const CHANGED: usize = 2;
 
@@ -23,7 +22,8 @@ impl Push<'_> {
     pub(super) async fn known(&self, root: Digest) -> BTreeSet<Digest> {
         let mut questions = self.worth_asking();
         let (mut known, mut level) = (BTreeSet::new(), vec![root]);
-        for _ in 0..DEPTH {
+        // Below the last index lie images.
+        for _ in 0..=DEEPEST {
             for digest in std::mem::take(&mut level) {
                 let below = self.below(&digest, &mut questions).await;
                 known.extend(&below.blobs);
