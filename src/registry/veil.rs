@@ -22,13 +22,15 @@ impl Veil {
         self.0.lock().expect("nobody panics with it").extend(words);
     }
 
-    /// The text with `***` for each of them, the longest first: one may be a part of another.
+    /// The text with `***` for each of them, the longest first: one may be a part of another. So is one that it ends within.
     fn over(&self, text: &str) -> String {
         let words = self.0.lock().expect("nobody panics with it");
         let mut words: Vec<&String> = words.iter().collect();
         words.sort_by_key(|word| std::cmp::Reverse(word.len()));
+        let end = words.iter().find_map(|word| begun(text, word));
+        let text = end.map_or(text.to_owned(), |end| format!("{}***", &text[..end]));
         let veiled = words.into_iter();
-        veiled.fold(text.to_owned(), |text, word| text.replace(word, "***"))
+        veiled.fold(text, |text, word| text.replace(word, "***"))
     }
 
     pub(super) fn over_error(&self, error: &Error) -> Error {
@@ -40,6 +42,15 @@ impl Veil {
         let (veil, notes) = (self.clone(), notes.clone());
         Notes::to(move |sentence| notes.say(veil.over(sentence)))
     }
+}
+
+/// Where a word begins that `text` ends within: texts of registries are cut before they come here.
+fn begun(text: &str, word: &str) -> Option<usize> {
+    let beginnings = word.char_indices().rev().map(|(end, _)| &word[..end]);
+    beginnings
+        .take_while(|beginning| beginning.len() >= SHORTEST)
+        .find(|beginning| text.ends_with(beginning))
+        .map(|beginning| text.len() - beginning.len())
 }
 
 #[cfg(test)]
@@ -66,6 +77,23 @@ mod tests {
         let notes = Notes::recorded();
         veil().over_notes(&notes).say("r.example warns: geheim");
         assert_eq!(notes.all(), ["r.example warns: ***"]);
+    }
+
+    #[test]
+    fn a20_the_beginning_of_a_secret_where_a_text_was_cut_is_taken_out_too() {
+        for (text, veiled) in [
+            ("you sent gehei", "you sent ***"),
+            ("you sent geheimni", "you sent ***"),
+            ("you sent geh", "you sent geh"),
+            ("gehei is no end", "gehei is no end"),
+            ("gehe", "***"),
+            ("", ""),
+        ] {
+            assert_eq!(veil().over(text), veiled);
+        }
+        let wide = Veil::default();
+        wide.learn(["ééééé".to_owned()]);
+        assert_eq!(wide.over("a ééé"), "a ***");
     }
 
     #[test]
