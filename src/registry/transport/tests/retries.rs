@@ -342,5 +342,9 @@ async fn what_ends_a_stream_for_good_is_not_taken_for_a_lost_connection() {
     request.payload = Payload::Stream(3, reqwest::Body::from("abc"));
     let error = desk.send(request).await.err().expect("not trusted");
     assert_eq!(error.cause, Cause::Protocol, "{}", told(&error));
-    assert!(told(&error).contains("not trusted here"), "{}", told(&error));
+    assert!(
+        told(&error).contains("not trusted here"),
+        "{}",
+        told(&error)
+    );
 }
