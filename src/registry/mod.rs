@@ -62,7 +62,16 @@ struct Inner {
     /// How many blobs travel at once.
     parallel: usize,
     flights: Flights,
-    runtime: OnceLock<Runtime>,
+    runtime: OnceLock<Result<Runtime, Error>>,
+}
+
+impl Drop for Inner {
+    /// A name that is looked up in vain holds a thread for as long as the system likes; nobody waits for that.
+    fn drop(&mut self) {
+        if let Some(Ok(runtime)) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
 }
 
 /// Whom to tell what happens.
@@ -89,16 +98,13 @@ impl Registry {
 
     /// Runs one conversation to its end on this thread; a signal ends it. No error that comes out holds a secret.
     fn wait<T>(&self, conversation: impl Future<Output = Result<T, Error>>) -> Result<T, Error> {
-        let ended = self.runtime().block_on(until(stopped(), conversation));
+        let ended = self.runtime()?.block_on(until(stopped(), conversation));
         ended.map_err(|error| self.client().veil.over_error(&error))
     }
 
-    fn runtime(&self) -> &Runtime {
-        self.0.runtime.get_or_init(|| {
-            let mut builder = Builder::new_multi_thread();
-            let runtime = builder.worker_threads(2).enable_all().build();
-            runtime.expect("threads can be started")
-        })
+    fn runtime(&self) -> Result<&Runtime, Error> {
+        let started = self.0.runtime.get_or_init(start);
+        started.as_ref().map_err(Clone::clone)
     }
 
     /// How many requests are to be made side by side.
@@ -109,6 +115,19 @@ impl Registry {
     fn client(&self) -> &Client {
         &self.0.client
     }
+}
+
+fn start() -> Result<Runtime, Error> {
+    let mut builder = Builder::new_multi_thread();
+    let started = builder.worker_threads(2).enable_all().build();
+    started.map_err(|error| {
+        Error::new(
+            Cause::Settings,
+            "cannot start threads to speak to registries",
+        )
+        .because(error.to_string())
+        .hint("see `ulimit -u` and `ulimit -n`")
+    })
 }
 
 /// What a conversation comes to, unless it is to stop before that.

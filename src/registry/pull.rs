@@ -21,6 +21,8 @@ use crate::registry::transport::Response;
 use crate::registry::{Fetched, Registry};
 use crate::store::{self, Store};
 
+/// The largest layer that is fetched, in bytes.
+const LAYER_LIMIT: u64 = 64 << 30;
 /// The largest manifest, index or config that is read, in bytes.
 const DOCUMENT_LIMIT: usize = 8 * 1024 * 1024;
 
@@ -64,6 +66,9 @@ impl Registry {
         blobs: &[Descriptor],
         into: &Store,
     ) -> Result<(), Error> {
+        if let Some(blob) = blobs.iter().find(|blob| blob.size > LAYER_LIMIT) {
+            return Err(beyond(blob));
+        }
         self.together(blobs, async |blob| {
             let _turn = self.0.flights.turn(into, &blob.digest).await;
             match into.holds(blob) {
@@ -218,6 +223,14 @@ fn other(name: &str, expected: &Digest, found: &Digest) -> Error {
 fn too_large(name: &str) -> Error {
     let message = format!("`{name}` is larger than a document may be, {DOCUMENT_LIMIT} bytes");
     Error::new(Cause::Limit, message)
+}
+
+fn beyond(blob: &Descriptor) -> Error {
+    let message = format!("{} is larger than a layer may be", blob.digest);
+    Error::new(Cause::Limit, message).because(format!(
+        "it has {} bytes, and {LAYER_LIMIT} are the most",
+        blob.size
+    ))
 }
 
 fn absent(repository: &Reference, blob: &Descriptor) -> Error {

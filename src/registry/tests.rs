@@ -179,3 +179,14 @@ pub(super) fn assert_whole(server: &TestRegistry, repository: &str, reference: &
         assert_eq!(crate::digest::Digest::of(&found).to_string(), digest);
     }
 }
+
+#[test]
+fn s06_nobody_waits_at_the_end_for_a_name_that_is_looked_up_in_vain() {
+    let registry = registry(1);
+    let (release, held) = std::sync::mpsc::channel();
+    let patience = std::time::Duration::from_secs(20);
+    let lookup = move || held.recv_timeout(patience);
+    registry.runtime().expect("threads").spawn_blocking(lookup);
+    drop(registry);
+    release.send(()).expect("it is looked up still");
+}

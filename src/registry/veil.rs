@@ -27,11 +27,10 @@ impl Veil {
         let words = self.0.lock().expect("nobody panics with it");
         let mut words: Vec<&String> = words.iter().collect();
         words.sort_by_key(|word| std::cmp::Reverse(word.len()));
-        let veiled = words
-            .iter()
-            .fold(text.to_owned(), |text, word| text.replace(*word, "***"));
-        let cut = words.iter().find_map(|word| begun(&veiled, word));
-        cut.map_or(veiled.clone(), |end| format!("{}***", &veiled[..end]))
+        let end = words.iter().find_map(|word| begun(text, word));
+        let text = end.map_or(text.to_owned(), |end| format!("{}***", &text[..end]));
+        let veiled = words.into_iter();
+        veiled.fold(text, |text, word| text.replace(word, "***"))
     }
 
     pub(super) fn over_error(&self, error: &Error) -> Error {

@@ -61,7 +61,9 @@ impl Push<'_> {
     }
 
     fn nowhere(&self, missing: &[Descriptor]) -> Error {
-        let bytes: u64 = missing.iter().map(|blob| blob.size).sum();
+        let bytes = missing
+            .iter()
+            .fold(0, |sum: u64, blob| sum.saturating_add(blob.size));
         let message = format!(
             "{} of the image's blobs ({bytes} bytes) are neither on this machine nor in `{}`",
             missing.len(),

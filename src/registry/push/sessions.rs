@@ -135,7 +135,7 @@ impl Push<'_> {
         }
         let all = join_all(sessions.into_iter().map(|url| self.end(url)));
         let farewell = async { tokio::time::timeout(FAREWELL, all).await };
-        let _ = self.registry.runtime().block_on(farewell);
+        let _ = self.registry.runtime().map(|it| it.block_on(farewell));
     }
 
     async fn end(&self, url: Url) {

@@ -492,3 +492,17 @@ fn b4_a_pinned_image_costs_three_requests_and_its_layers_one_each() {
         .expect("fetched");
     assert_eq!(server.requests().len(), 5);
 }
+
+#[test]
+fn l07_a_layer_that_no_image_needs_is_not_asked_for() {
+    let server = TestRegistry::start();
+    let home = testing::store();
+    let huge = Descriptor {
+        size: (64 << 30) + 1,
+        ..descriptor(b"a layer")
+    };
+    let blobs = [descriptor(b"small"), huge];
+    let fetched = registry(1).fetch(&name(&server, "a/b"), &blobs, &home.store);
+    assert_eq!(fetched.expect_err("too large").cause, Cause::Limit);
+    assert!(server.requests().is_empty());
+}

@@ -16,7 +16,10 @@ pub(super) const HOPS: usize = 5;
 /// The pieces in which a body is given to the connection: how finely a stalled upload is noticed.
 pub(super) const PIECE: usize = 64 * 1024;
 
-/// Times; a body that keeps moving has no end.
+/// The longest that a manifest, a config or a token is waited for.
+const DOCUMENT: Duration = Duration::from_secs(120);
+
+/// Times; the body of a blob that keeps moving has no end.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::registry) struct Times {
     /// Name, connection and TLS.
@@ -25,6 +28,8 @@ pub(in crate::registry) struct Times {
     pub(in crate::registry) header: Duration,
     /// Between two pieces of a body, either way.
     pub(in crate::registry) idle: Duration,
+    /// A body that is held in memory, from its first byte to its last.
+    pub(in crate::registry) document: Duration,
 }
 
 impl Default for Times {
@@ -33,6 +38,7 @@ impl Default for Times {
             connect: Duration::from_secs(10),
             header: Duration::from_secs(60),
             idle: Duration::from_secs(60),
+            document: DOCUMENT,
         }
     }
 }

@@ -155,8 +155,16 @@ impl Response {
         Error::new(Cause::Unreachable, problem).because(reason)
     }
 
-    /// The whole body; more than `limit` bytes are an error.
+    /// The whole body; more than `limit` bytes, or more time than a document may take, are an error.
     pub(in crate::registry) async fn bytes(mut self, limit: usize) -> Result<Vec<u8>, Error> {
+        let time = self.times.document;
+        match tokio::time::timeout(time, self.read_whole(limit)).await {
+            Ok(bytes) => bytes,
+            Err(_) => Err(self.broken(format!("not whole after {} s", time.as_secs_f32()))),
+        }
+    }
+
+    async fn read_whole(&mut self, limit: usize) -> Result<Vec<u8>, Error> {
         let mut bytes = Vec::new();
         while let Some(chunk) = self.chunk().await? {
             if bytes.len() + chunk.len() > limit {

@@ -172,3 +172,36 @@ async fn r36_warnings_are_said_once_in_a_run() {
         [format!("`{}` warns: old \"client\"", registry.host())]
     );
 }
+
+/// A server that answers with a body that goes on forever, slowly.
+async fn dripping() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").await.expect("bound");
+    let host = listener.local_addr().expect("bound").to_string();
+    tokio::spawn(async move {
+        let (mut connection, _) = listener.accept().await.expect("a client");
+        let _ = connection.read(&mut [0; 4096]).await;
+        let head = b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n";
+        let mut written = connection.write_all(head).await;
+        while written.is_ok() {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+            written = connection.write_all(b"x").await;
+        }
+    });
+    host
+}
+
+#[tokio::test]
+async fn r27_a_document_that_comes_byte_by_byte_has_an_end() {
+    let host = dripping().await;
+    let mut desk = Desk::new();
+    desk.transport.times.document = Duration::from_millis(50);
+    let request = request("GET", &host, &format!("http://{host}/v2/x"));
+    let response = desk.send(request).await.expect("a head");
+    let error = response.bytes(1 << 20).await.expect_err("no end");
+    assert_eq!(error.cause, Cause::Unreachable);
+    assert!(
+        told(&error).contains("not whole after 0.05 s"),
+        "{}",
+        told(&error)
+    );
+}
