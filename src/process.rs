@@ -108,7 +108,7 @@ impl Call {
         let (sender, receiver) = mpsc::channel();
         std::thread::spawn(move || {
             let heard = hear(stdout, limits.bytes);
-            let status = heard.is_some().then(|| child.wait());
+            let status = matches!(heard, Ok(Some(_))).then(|| child.wait());
             let _ = sender.send((heard, status));
             // Of a child that says too much only the end is awaited.
             let _ = child.wait();
@@ -118,10 +118,11 @@ impl Call {
         interrupt::check()?;
         let program = self.program.display();
         match answer {
-            Ok((Some(output), Some(status))) => Ok(Answer {
+            Ok((Ok(Some(output)), Some(status))) => Ok(Answer {
                 status: status.with_context(|| format!("cannot wait for `{program}`"))?,
                 output,
             }),
+            Ok((Err(error), _)) => bail!("cannot read the output of `{program}`: {error}"),
             Ok(_) => bail!("`{program}` says more than {} bytes", limits.bytes),
             Err(_) => bail!("`{program}` gives no answer in {:?}", limits.time),
         }
@@ -175,12 +176,12 @@ pub(crate) struct Answer {
     pub(crate) output: Vec<u8>,
 }
 
-/// All that is said; `None` when it is more than `limit` bytes, or cannot be read.
-fn hear(stdout: impl Read, limit: usize) -> Option<Vec<u8>> {
+/// All that is said; `None` when it is more than `limit` bytes.
+fn hear(stdout: impl Read, limit: usize) -> io::Result<Option<Vec<u8>>> {
     let mut heard = Vec::new();
-    let beyond = u64::try_from(limit).ok()?.saturating_add(1);
-    stdout.take(beyond).read_to_end(&mut heard).ok()?;
-    (heard.len() <= limit).then_some(heard)
+    let beyond = u64::try_from(limit).map_or(u64::MAX, |limit| limit.saturating_add(1));
+    stdout.take(beyond).read_to_end(&mut heard)?;
+    Ok((heard.len() <= limit).then_some(heard))
 }
 
 impl Call {
@@ -277,6 +278,13 @@ fn signal(group: i32, how: Signal) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_cannot_be_read_is_not_taken_for_too_much() {
+        let directory = std::fs::File::open("/").expect("a directory");
+        assert!(hear(directory, 10).is_err());
+        assert!(matches!(hear(&b"eleven bytes"[..], 10), Ok(None)));
+    }
 
     #[test]
     fn a_call_prints_as_it_could_be_typed() {

@@ -6,7 +6,7 @@
 #[cfg(test)]
 mod tests;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use reqwest::Url;
@@ -62,6 +62,8 @@ pub(super) struct Keeper {
     /// Instead of what lies in files: a login that is tried.
     given: Option<Credential>,
     standings: Mutex<BTreeMap<Place, Arc<Lock<Standing>>>>,
+    /// Registries whose tokens a credential of ours has brought.
+    proven: Mutex<BTreeSet<String>>,
     /// Is told every secret before it is sent.
     veil: Veil,
 }
@@ -102,6 +104,7 @@ impl Keeper {
             credentials: Arc::new(Credentials::new(settings, &listeners.notes)),
             given: None,
             standings: Mutex::default(),
+            proven: Mutex::default(),
             veil: veil.clone(),
         }
     }
@@ -130,8 +133,8 @@ impl Keeper {
             return Ok(None);
         };
         let base = means.transport.base(&repository.endpoint.name).await?;
-        let scopes = Scopes::of(&repository.name, access);
         let mut standing = standing.lock().await;
+        let scopes = standing.granted(access);
         let secret = standing.secret((&scopes, &base), means).await?;
         self.veil.learn(secret.iter().flat_map(Secret::words));
         Ok(secret)
@@ -151,9 +154,9 @@ impl Keeper {
             return Err(stranger(repository, &refused.url));
         }
         let wanted = understood(repository, refused)?;
-        let own = Scopes::of(&repository.name, access);
-        let scopes = own.clone().with(wanted.scopes());
         let mut standing = self.standing(repository).lock_owned().await;
+        let own = standing.granted(access);
+        let scopes = own.clone().with(wanted.scopes());
         if let Some(error) = standing.verdict(&scopes) {
             return Err(error);
         }
@@ -174,12 +177,69 @@ impl Keeper {
                     service,
                     registry: repository.endpoint.name.clone(),
                 };
-                let secret = standing.fetch((counter, &base), scopes, means).await;
+                let place = (counter, &base);
+                let secret = self
+                    .fetch(&mut standing, place, (access, scopes), means)
+                    .await;
                 self.veil.learn(secret.iter().flat_map(Secret::words));
                 secret
                     .map(Trial::sure)
                     .map_err(|error| self.told(&standing, error))
             }
+        }
+    }
+
+    /// A token. For a mount, a password that nobody found right yet is shown for less first: a refusal of more would not say what is
+    /// wrong. Who may not pull from the source may yet push.
+    async fn fetch(
+        &self,
+        standing: &mut Standing,
+        (counter, base): (Counter, &Url),
+        (access, scopes): (&Access, Scopes),
+        means: &mut Means<'_>,
+    ) -> Result<Secret, Error> {
+        let place = || (counter.clone(), base);
+        if !matches!(access, Access::PushFrom(_)) {
+            let secret = standing.fetch(place(), scopes, means).await?;
+            self.prove(standing);
+            return Ok(secret);
+        }
+        let less = Scopes::of(&standing.repository.name, &Access::Push);
+        if !self.is_proven(&standing.repository) && standing.known(&less).is_none() {
+            standing.fetch(place(), less.clone(), means).await?;
+            self.prove(standing);
+        }
+        match standing.fetch(place(), scopes, means).await {
+            Err(error) if standing.granted(access) != less => Err(error),
+            Err(_) => match standing.known(&less) {
+                Some(known) => Ok(known),
+                None => standing.fetch(place(), less, means).await,
+            },
+            found => found,
+        }
+    }
+
+    fn prove(&self, standing: &Standing) {
+        if standing.credential().is_some() {
+            let mut proven = self.proven.lock().expect("nobody panics inside");
+            proven.insert(standing.repository.endpoint.name.clone());
+        }
+    }
+
+    /// Whether a password of ours was found right by this registry.
+    pub(super) fn is_proven(&self, repository: &Repository) -> bool {
+        let proven = self.proven.lock().expect("nobody panics inside");
+        proven.contains(&repository.endpoint.name)
+    }
+
+    /// Whether an access was refused already, though less was not.
+    pub(super) async fn is_curbed(&self, repository: &Repository, access: &Access) -> bool {
+        match self.met(repository) {
+            Some(standing) => {
+                let all = Scopes::of(&repository.name, access);
+                standing.lock().await.granted(access) != all
+            }
+            None => false,
         }
     }
 

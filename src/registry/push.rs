@@ -68,11 +68,13 @@ pub(crate) struct Sent {
 impl Registry {
     /// Pushes one image.
     pub(crate) fn push(&self, parcel: &Parcel<'_>) -> Result<Sent, Error> {
+        let target = Repository::origin(&parcel.repository);
         let push = Push {
             registry: self,
             client: self.client(),
             parcel,
-            target: Repository::origin(&parcel.repository),
+            access: access(self.client(), parcel, &target),
+            target,
             sessions: Sessions::default(),
             ways: Mutex::default(),
             healed: OnceLock::new(),
@@ -84,12 +86,23 @@ impl Registry {
     }
 }
 
+/// What is asked for from the start: where the password is known to be right, the source of a mount too, so that one token serves.
+fn access(client: &Client, parcel: &Parcel<'_>, target: &Repository) -> Access {
+    let mut origins = parcel.origins.values().map(Repository::origin);
+    let source = origins.find(|one| one.endpoint == target.endpoint && one.name != target.name);
+    match source {
+        Some(source) if client.keeper.is_proven(target) => Access::PushFrom(source.name),
+        _ => Access::Push,
+    }
+}
+
 /// One push on its way.
 struct Push<'a> {
     registry: &'a Registry,
     client: &'a Client,
     parcel: &'a Parcel<'a>,
     target: Repository,
+    access: Access,
     sessions: Sessions,
     /// How each blob came to be there, and its size.
     ways: Mutex<BTreeMap<Digest, (Way, u64)>>,
@@ -160,7 +173,11 @@ impl Push<'_> {
 
     /// What a name means now, as far as HEAD says: registries that let us push may still refuse to say.
     async fn means(&self, name: &str) -> Result<Option<Digest>, Error> {
-        let ask = look::ask((&self.target, Access::Push), reqwest::Method::HEAD, name);
+        let ask = look::ask(
+            (&self.target, self.access.clone()),
+            reqwest::Method::HEAD,
+            name,
+        );
         let mut patience = self.client.transport.patience();
         match self.client.send(&ask, &mut patience).await {
             Ok(response) => Ok(look::digest(&response).filter(|_| response.status() == 200)),

@@ -57,6 +57,11 @@ impl Scopes {
         self.clone().with(other.clone()) == *self
     }
 
+    /// Whether more than one repository is meant.
+    pub(super) fn are_several(&self) -> bool {
+        self.0.len() > 1
+    }
+
     /// One word each.
     pub(super) fn words(&self) -> impl Iterator<Item = String> {
         self.0.iter().map(ToString::to_string)

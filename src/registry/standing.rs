@@ -7,7 +7,7 @@ use std::time::Instant;
 use reqwest::Url;
 use reqwest::header::HeaderValue;
 
-use crate::registry::auth::Means;
+use crate::registry::auth::{Access, Means};
 use crate::registry::credentials::Credential;
 use crate::registry::endpoint::Repository;
 use crate::registry::error::{Cause, Error};
@@ -61,6 +61,21 @@ impl Standing {
             .iter()
             .find(fits)
             .map(|(_, error)| error.clone())
+    }
+
+    /// What is asked for an access: without the source of a mount, once that was refused.
+    pub(super) fn granted(&self, access: &Access) -> Scopes {
+        let name = &self.repository.name;
+        let all = Scopes::of(name, access);
+        let is_refused = |(refused, _): &(Option<Scopes>, Error)| {
+            refused.as_ref().is_some_and(|refused| refused.cover(&all))
+        };
+        match access {
+            Access::PushFrom(_) if self.refused.iter().any(is_refused) => {
+                Scopes::of(name, &Access::Push)
+            }
+            _ => all,
+        }
     }
 
     /// Remembers an error, for some scopes or for all.
@@ -181,7 +196,8 @@ impl Standing {
     fn disappointed(&mut self, scopes: Scopes, error: Error) -> Error {
         match error.cause {
             Cause::Unauthorized => {
-                let never = self.credential().is_some() && self.way.is_none();
+                let never =
+                    self.credential().is_some() && self.way.is_none() && !scopes.are_several();
                 self.condemn((!never).then_some(scopes), &error);
             }
             Cause::Denied => self.condemn(Some(scopes), &error),

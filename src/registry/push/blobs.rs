@@ -7,7 +7,6 @@ use reqwest::Method;
 
 use crate::digest::{Descriptor, Digest};
 use crate::reference::Reference;
-use crate::registry::auth::Access;
 use crate::registry::client::{Ask, Target};
 use crate::registry::patience::Patience;
 use crate::registry::pull::label;
@@ -209,7 +208,7 @@ impl Push<'_> {
     ) -> Result<bool, Error> {
         let ask = Ask {
             repository: &self.target,
-            access: Access::Push,
+            access: self.access.clone(),
             method: Method::HEAD,
             target: Target::Path(format!("blobs/{}", blob.digest)),
             headers: Vec::new(),

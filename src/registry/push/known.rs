@@ -10,7 +10,6 @@ use crate::digest::{Descriptor, Digest};
 use crate::json;
 use crate::media;
 use crate::media::DEEPEST;
-use crate::registry::auth::Access;
 use crate::registry::pull;
 use crate::registry::push::Push;
 
@@ -61,7 +60,7 @@ impl Push<'_> {
     }
 
     async fn ask_for(&self, digest: &Digest) -> Option<Vec<u8>> {
-        let place = (&self.target, Access::Push);
+        let place = (&self.target, self.access.clone());
         let wanted = (digest.to_string(), Some(*digest));
         let found = pull::manifest(self.client, place, &wanted).await;
         found.ok().flatten().map(|found| found.bytes)

@@ -11,7 +11,6 @@ use serde_json::Value;
 
 use crate::digest::{Descriptor, Digest};
 use crate::media;
-use crate::registry::auth::Access;
 use crate::registry::client::{Ask, Target};
 use crate::registry::pull::look;
 use crate::registry::push::Push;
@@ -204,7 +203,7 @@ impl Push<'_> {
         })?;
         Ok(Ask {
             repository: &self.target,
-            access: Access::Push,
+            access: self.access.clone(),
             method: Method::PUT,
             target: Target::Path(format!("manifests/{name}")),
             headers: vec![(CONTENT_TYPE, kind)],

@@ -72,9 +72,12 @@ impl Push<'_> {
     ) -> Result<Begun<T>, Error> {
         let is_own = from == self.target.name;
         let access = match is_own {
-            true => Access::Push,
+            true => self.access.clone(),
             false => Access::PushFrom(from.to_owned()),
         };
+        if self.client.keeper.is_curbed(&self.target, &access).await {
+            return Ok(Begun::Session(None));
+        }
         let ask = self.post(access, &format!("?mount={}&from={from}", blob.digest));
         let answer = self.client.send(&ask, &mut Patience::once()).await;
         Ok(match answer {
@@ -90,7 +93,7 @@ impl Push<'_> {
 
     /// Begins a session.
     pub(super) async fn begin(&self, patience: &mut Patience) -> Result<Url, Error> {
-        let ask = self.post(Access::Push, "");
+        let ask = self.post(self.access.clone(), "");
         let answer = self.client.send(&ask, patience).await?;
         match answer.status() {
             202 => self.session(&answer),
@@ -141,7 +144,7 @@ impl Push<'_> {
     async fn end(&self, url: Url) {
         let ask = Ask {
             repository: &self.target,
-            access: Access::Push,
+            access: self.access.clone(),
             method: Method::DELETE,
             target: Target::Url(url),
             headers: Vec::new(),

@@ -11,7 +11,6 @@ use reqwest::{Method, Url};
 
 use crate::digest::{Descriptor, Digest};
 use crate::progress::Transfer;
-use crate::registry::auth::Access;
 use crate::registry::client::{Ask, Target};
 use crate::registry::patience::Patience;
 use crate::registry::push::Push;
@@ -178,7 +177,7 @@ impl Push<'_> {
         let octets = HeaderValue::from_static("application/octet-stream");
         Ask {
             repository: &self.target,
-            access: Access::Push,
+            access: self.access.clone(),
             method: method.clone(),
             target: Target::Url(url),
             headers: vec![(CONTENT_TYPE, octets)],

@@ -6,7 +6,7 @@ use std::slice::from_ref;
 
 use base64::prelude::{BASE64_STANDARD, Engine};
 
-use crate::digest::Digest;
+use crate::digest::{Descriptor, Digest};
 use crate::fault::Kind;
 use crate::registry::tests::{
     Image, assert_whole, image, index, name, noise, parcel, registry, spoken, with,
@@ -311,6 +311,88 @@ fn r29_one_mount_that_fails_says_nothing_about_the_next() {
     let mounts = spoken(&server);
     let mounts = mounts.iter().filter(|line| line.contains("?mount"));
     assert_eq!(mounts.count(), 3);
+}
+
+/// Pushes an image on a base layer that lies in another repository of a registry with tokens; its rules are made by `change`.
+fn pushed_on_a_base(
+    is_pulled: bool,
+    change: impl FnOnce(&TestRegistry),
+) -> (TestRegistry, Result<Sent, Error>) {
+    let home = testing::store();
+    let server = TestRegistry::with(Options {
+        auth: Auth::token("user", "s3cret"),
+        ..Options::default()
+    });
+    let base = noise(1, 5_000_000);
+    let image = image(&home.store, &[&base, b"own"]);
+    server.put_blob("bases/x", &base);
+    change(&server);
+    let stores = [home.store.clone()];
+    let mut parcel = parcel(&server, ("a/b", &["1"]), &image, &stores);
+    parcel
+        .origins
+        .insert(Digest::of(&base), name(&server, "bases/x"));
+    let registry = known(&server, home.directory.path());
+    if is_pulled {
+        server.put_blob("bases/x", b"{}");
+        let config = Descriptor::of("x", b"{}");
+        registry
+            .document(&name(&server, "bases/x"), &config)
+            .expect("pulled");
+    }
+    let result = registry.push(&parcel);
+    (server, result)
+}
+
+#[test]
+fn b4_pulling_a_base_and_mounting_it_takes_two_tokens() {
+    let (server, result) = pushed_on_a_base(true, |_| ());
+    let sent = result.expect("pushed");
+    assert_eq!((sent.uploaded, sent.mounted), (2, 1));
+    assert_whole(&server, "a/b", "1");
+    assert_eq!(server.count("GET", "/token"), 2);
+}
+
+#[test]
+fn r19_where_no_token_for_a_mount_is_to_be_had_the_layer_is_sent() {
+    for (status, may_look, is_pulled) in [
+        (401, false, false),
+        (401, false, true),
+        (401, true, false),
+        (401, true, true),
+        (403, false, false),
+        (403, false, true),
+        (403, true, false),
+        (403, true, true),
+    ] {
+        let told = format!("{status} {may_look} {is_pulled}");
+        let (server, result) = pushed_on_a_base(is_pulled, |server| {
+            let pair = Rule::on("GET", "/token").query("*scope=*scope=*");
+            server.rule(pair.then(Action::Status(status)));
+            if may_look {
+                server.rule(Rule::on("HEAD", "*").then(Action::Status(404)));
+            }
+        });
+        let sent = result.expect(&told);
+        assert_eq!((sent.uploaded, sent.mounted), (3, 0), "{told}");
+        assert_whole(&server, "a/b", "1");
+        let tokens = 2 + usize::from(is_pulled);
+        assert_eq!(server.count("GET", "/token"), tokens, "{told}");
+    }
+}
+
+#[test]
+fn a17_a_wrong_password_is_sent_once_for_a_mount_too() {
+    for may_look in [false, true] {
+        let (server, result) = pushed_on_a_base(false, |server| {
+            server.rule(Rule::on("GET", "/token").then(Action::Status(401)));
+            if may_look {
+                server.rule(Rule::on("HEAD", "*").then(Action::Status(404)));
+            }
+        });
+        assert_eq!(result.expect_err("wrong").cause, Cause::Unauthorized);
+        assert_eq!(server.count("GET", "/token"), 1);
+    }
 }
 
 /// A registry that forgets a blob after it said that it has it.
