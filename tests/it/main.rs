@@ -50,6 +50,7 @@ mod push;
 mod push_earlier;
 mod push_stopped;
 mod registry;
+mod registry_attacks;
 mod registry_config;
 mod registry_faults_auth;
 mod registry_faults_cache;

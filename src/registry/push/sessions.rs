@@ -12,6 +12,7 @@ use crate::digest::Descriptor;
 use crate::registry::Error;
 use crate::registry::auth::Access;
 use crate::registry::client::{Ask, Target};
+use crate::registry::origin::Origin;
 use crate::registry::patience::Patience;
 use crate::registry::push::Push;
 use crate::registry::transport::Response;
@@ -43,10 +44,12 @@ impl Sessions {
             .remove(url.as_str());
     }
 
-    /// The same session, at another place.
+    /// The same session, at another place; one that we would not end stays so.
     pub(super) fn moved(&self, from: &Url, to: &Url) {
         self.ended(from);
-        self.begun(to);
+        if Origin::of(from) == Origin::of(to) {
+            self.begun(to);
+        }
     }
 
     fn take(&self) -> Vec<Url> {
@@ -103,7 +106,10 @@ impl Push<'_> {
 
     fn session(&self, answer: &Response) -> Result<Url, Error> {
         let url = answer.location()?;
-        self.sessions.begun(&url);
+        // Elsewhere a DELETE would be a request of the registry's choice to somebody else.
+        if Origin::of(&url) == Origin::of(&answer.url) {
+            self.sessions.begun(&url);
+        }
         Ok(url)
     }
 
