@@ -5,6 +5,7 @@
 
 #[cfg(test)]
 mod tests;
+mod words;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
@@ -13,6 +14,7 @@ use reqwest::Url;
 use tokio::sync::{Mutex as Lock, OwnedMutexGuard};
 
 use crate::registry::Listeners;
+use crate::registry::auth::words::{nobody, rejected, stranger, whom};
 use crate::registry::challenge::{self, Wanted};
 use crate::registry::credentials::{Credential, Credentials};
 use crate::registry::endpoint::Repository;
@@ -366,57 +368,6 @@ fn present(
 
 fn differs(known: &Secret, sent: Option<&Secret>) -> bool {
     sent.is_none_or(|sent| sent.value != known.value || sent.origin != known.origin)
-}
-
-/// Somebody else than the registry asks who we are.
-fn stranger(repository: &Repository, url: &Url) -> Error {
-    let registry = &repository.endpoint.name;
-    let place = Origin::of(url).map_or("another place".to_owned(), |origin| format!("`{origin}`"));
-    Error::new(
-        Cause::Unauthorized,
-        format!("{place} wants to know who we are"),
-    )
-    .because(format!(
-        "`{registry}` sent us there, and credentials are for `{registry}` alone"
-    ))
-}
-
-/// What was sent is not good enough.
-fn rejected(standing: &Standing) -> Error {
-    let Repository { endpoint, name } = &standing.repository;
-    let registry = &endpoint.name;
-    match standing.credential() {
-        None => nobody(&standing.repository),
-        Some(credential) => {
-            let message = format!("`{registry}` does not let {} in", credential.shown());
-            let error = Error::new(Cause::Unauthorized, message)
-                .hint(format!("`rbuild login {registry}` as somebody who may"));
-            match name.as_str() {
-                "" => error,
-                name => error.because(format!("it was asked for `{name}`")),
-            }
-        }
-    }
-}
-
-fn nobody(repository: &Repository) -> Error {
-    let registry = &repository.endpoint.name;
-    Error::new(
-        Cause::Unauthorized,
-        format!("`{registry}` wants to know who we are, and there are no credentials for it"),
-    )
-    .hint(format!("`rbuild login {registry}`"))
-}
-
-fn whom(standing: &Standing) -> String {
-    match &standing.credential {
-        Some(Some(credential)) => format!("we came as {}", credential.shown()),
-        Some(None) => format!(
-            "we came as nobody: there are no credentials for `{}`",
-            standing.repository.endpoint.name
-        ),
-        None => "we did not say who we are".to_owned(),
-    }
 }
 
 #[cfg(test)]
