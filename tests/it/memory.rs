@@ -16,6 +16,13 @@ pub(crate) struct Watched {
     pub(crate) written: u64,
 }
 
+impl Watched {
+    pub(crate) fn figures(&self) -> String {
+        let (peak, written) = (self.peak, self.written);
+        format!("at most {peak} KiB resident, {written} bytes written")
+    }
+}
+
 /// Runs a command to its end; only the process itself is looked at, and again and again, since all is forgotten when it ends.
 pub(crate) fn watched(command: &mut Command) -> Watched {
     let piped = command.stdout(Stdio::piped()).stderr(Stdio::piped());

@@ -85,6 +85,7 @@ fn l01_five_gigabytes_of_a_base_pass_from_one_registry_to_another_without_memory
     let to = target(&from.bulk);
     let push = format!("--repo {}/team --base {}", to.host(), from.pin);
     let seen = within_limits(|wrapper| pushing(&env, wrapper, &push));
+    println!("{}", seen.figures());
     seen.run.succeeds().says("sent 3 (");
     assert_eq!(from.bulk.taken(), FIVE_GIB.size);
     assert_eq!(to.tags("team/hello"), ["latest"]);
@@ -106,6 +107,7 @@ fn l01_five_gigabytes_in_the_cache_are_pushed_without_memory() {
     let to = target(&from.bulk);
     let push = format!("--repo {}/team --base {}", to.host(), from.pin);
     let seen = within_limits(|wrapper| pushing(&env, wrapper, &push));
+    println!("{}", seen.figures());
     seen.run.succeeds().says("sent 3 (");
     assert_eq!(from.bulk.taken(), FIVE_GIB.size);
     assert!(from.registry.requests().is_empty());
@@ -121,6 +123,7 @@ fn l02_half_a_gigabyte_comes_into_the_cache_without_memory() {
         command.args(["cache", "warm", "--layers", &from.pin]);
         command
     });
+    println!("{}", seen.figures());
     seen.run.succeeds().says("1 layers fetched");
     let kept = blob(&env.cache().join("img"), HALF_A_GIB.digest);
     assert_eq!(fs::metadata(kept).expect("kept").len(), HALF_A_GIB.size);
