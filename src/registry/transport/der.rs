@@ -1,6 +1,6 @@
 //! As much of a certificate (RFC 5280) as is needed to tell a person about it: who issued it and when it holds.
 //!
-//! Nothing here decides about trust, except for a certificate that the user named byte for byte.
+//! Nothing here decides about trust, except for a certificate that is trusted byte for byte.
 
 /// The issuer as `CN=…, O=…`; empty when it cannot be read.
 pub(super) fn issuer(certificate: &[u8]) -> String {

@@ -1,7 +1,8 @@
 //! Whether a certificate proves that we speak to the registry; a refusal says who issued it.
 //!
-//! As rustls does it, with one addition: a certificate that the user named as an authority is good for itself,
-//! because `openssl req -x509` makes such certificates and docker takes them. Its name and its time are checked all the same.
+//! As rustls does it, with one addition: a certificate that is itself among the trusted ones (the system's, or those that were named) is
+//! good for itself, because `openssl req -x509` makes such certificates and Go's programs take them. Its name and its time are checked
+//! all the same.
 
 use std::fmt;
 use std::sync::Arc;
