@@ -162,7 +162,9 @@ impl<'a> Reader<'a> {
         }
         self.moved = 0;
         self.patience.pause(error, None).await?;
-        let from = Some(self.position).filter(|position| *position > 0);
+        // Of a body that somebody encoded on the way, no range can be asked for.
+        let is_plain = !self.body.is_decoded();
+        let from = Some(self.position).filter(|position| *position > 0 && is_plain);
         let mut body = self.request(from).await?;
         if from.is_some() && matches!(body.status(), 206 | 416) && !self.fits(&body) {
             body = self.request(None).await?;

@@ -1,5 +1,7 @@
 //! Pulls: what is asked, what is believed, and what happens when a body breaks.
 
+use std::io::Write;
+
 use crate::digest::{Descriptor, Digest};
 use crate::media;
 use crate::registry::Cause;
@@ -332,6 +334,39 @@ fn a_blob_that_breaks_is_taken_up_where_it_ended() {
     let requests = server.requests();
     let ranges: Vec<Option<&str>> = requests.iter().map(|seen| seen.header("range")).collect();
     assert_eq!(ranges, [None, Some("bytes=100000-"), Some("bytes=200000-")]);
+}
+
+/// A gzip encoding of `bytes` as a proxy adds it; of `part` of it when the connection breaks.
+fn encoded(bytes: &[u8], part: usize) -> Action {
+    let mut gzip = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
+    gzip.write_all(bytes).expect("in memory");
+    let whole = gzip.finish().expect("in memory");
+    let headers = [
+        ("content-encoding", "gzip".to_owned()),
+        ("content-length", whole.len().to_string()),
+        ("connection", "close".to_owned()),
+    ];
+    Action::Answer {
+        status: 200,
+        headers: headers
+            .map(|(name, value)| (name.to_owned(), value))
+            .to_vec(),
+        body: whole[..whole.len() / part].to_vec(),
+    }
+}
+
+#[test]
+fn r32_a_blob_that_a_proxy_encodes_begins_from_the_start_when_it_breaks() {
+    let (server, bytes) = (TestRegistry::scripted(), noise(7, 300_000));
+    server.rule(Rule::on("GET", BLOBS).times(1).then(encoded(&bytes, 2)));
+    server.rule(
+        Rule::on("GET", BLOBS)
+            .header("range", "bytes=*")
+            .then(Action::Status(416)),
+    );
+    server.rule(Rule::on("GET", BLOBS).then(encoded(&bytes, 1)));
+    assert_eq!(fetch(&server, &bytes), bytes);
+    assert_eq!(server.requests().len(), 2);
 }
 
 #[test]

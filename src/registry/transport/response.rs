@@ -106,6 +106,11 @@ impl Response {
         chunk
     }
 
+    /// Whether the body is not handed on as it came: positions in the two have nothing to do with each other.
+    pub(in crate::registry) fn is_decoded(&self) -> bool {
+        self.decoder.is_some()
+    }
+
     async fn decoded_chunk(&mut self, decoder: &mut Decoder) -> Result<Option<Bytes>, Error> {
         loop {
             if decoder.is_hungry() {
