@@ -234,6 +234,14 @@ impl Keeper {
         proven.contains(&repository.endpoint.name)
     }
 
+    /// Whether who we are was refused for whatever we may ask: nothing that follows can go better.
+    pub(super) async fn is_shut_out(&self, repository: &Repository) -> bool {
+        match self.met(repository) {
+            Some(standing) => standing.lock().await.is_shut_out(),
+            None => false,
+        }
+    }
+
     /// Whether an access was refused already, though less was not.
     pub(super) async fn is_curbed(&self, repository: &Repository, access: &Access) -> bool {
         match self.met(repository) {

@@ -181,9 +181,16 @@ impl Push<'_> {
         let mut patience = self.client.transport.patience();
         match self.client.send(&ask, &mut patience).await {
             Ok(response) => Ok(look::digest(&response).filter(|_| response.status() == 200)),
-            // Who is nobody at all hears it from the next request, which shows no secret that was refused.
-            Err(error) if error.cause == Cause::Unauthorized => Ok(None),
-            Err(error) => Err(error),
+            Err(error) => self.unless_shut_out(error, None).await,
+        }
+    }
+
+    /// `unknown` where a registry that may let us push merely does not say: who is refused altogether asks nothing more.
+    async fn unless_shut_out<T>(&self, error: Error, unknown: T) -> Result<T, Error> {
+        let keeper = &self.client.keeper;
+        match error.cause {
+            Cause::Unauthorized if !keeper.is_shut_out(&self.target).await => Ok(unknown),
+            _ => Err(error),
         }
     }
 

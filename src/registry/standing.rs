@@ -83,6 +83,11 @@ impl Standing {
         self.refused.push((scopes, error.clone()));
     }
 
+    /// Whether no access at all is worth another request.
+    pub(super) fn is_shut_out(&self) -> bool {
+        self.refused.iter().any(|(scopes, _)| scopes.is_none())
+    }
+
     /// What is known for an access; a token that runs out is renewed, and one for a wider access asked for.
     pub(super) async fn secret(
         &mut self,

@@ -71,11 +71,11 @@ fn k08_a_pull_names_an_image_only_after_all_of_it_is_on_the_disk() {
     }
     let named = last(&lines, &["rename", &format!("{img}/index.json\"")]).expect("named");
     let documents = arrivals.iter().filter(|(place, _)| *place < named);
-    assert_eq!(documents.count(), 3, "{trace}");
+    assert_eq!(documents.count(), 4, "{trace}");
     let rests = last(&lines[..named], &["fsync(", &format!("<{blobs}>")]).expect("synced");
     let before = arrivals.iter().filter(|(place, _)| *place < named);
     assert!(before.clone().all(|(place, _)| *place < rests), "{trace}");
-    // The layer has no name of its own: its directory is synced before the command says that it is here.
+    // Nor does the command say before that it is here.
     let (layer, _) = arrivals.last().expect("the layer");
     let after = last(&lines, &["fsync(", &format!("<{blobs}>")]).expect("synced");
     assert!(after > *layer, "{trace}");

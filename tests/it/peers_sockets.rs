@@ -202,7 +202,7 @@ fn o05_offline_no_command_opens_a_socket_even_if_it_names_a_registry() {
     for (arguments, code) in [
         (format!("cache warm {absent}"), 4),
         ("push hello r.example/team/hello:v1".to_owned(), 2),
-        ("login -u me --password-stdin r.example".to_owned(), 4),
+        ("login -u me --password-stdin r.example".to_owned(), 2),
     ] {
         let (run, trace) = world.rbuild(&arguments);
         run.ends_with(code);

@@ -217,8 +217,8 @@ impl Push<'_> {
         match self.client.send(&ask, patience).await {
             Ok(response) => Ok(response.status() == 200),
             // Some registries refuse HEAD of blobs to those who may push them.
-            Err(error) if matches!(error.cause, Cause::Unauthorized | Cause::Denied) => Ok(false),
-            Err(error) => Err(error),
+            Err(error) if error.cause == Cause::Denied => Ok(false),
+            Err(error) => self.unless_shut_out(error, false).await,
         }
     }
 }
