@@ -36,7 +36,7 @@ fn warm(env: &TestEnv, base: &Served, strace: &[&str]) -> crate::support::Run {
 /// The place in `lines` of the last one that has all of these words.
 fn last(lines: &[&str], words: &[&str]) -> Option<usize> {
     let has_all = |line: &&str| words.iter().all(|word| line.contains(word));
-    lines.iter().rposition(|line| has_all(&line))
+    lines.iter().rposition(has_all)
 }
 
 /// Renames into the directory of blobs, each with the path that was renamed.

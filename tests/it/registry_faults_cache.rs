@@ -72,7 +72,7 @@ const DAMAGES: [Damage; 8] = [
         write(path, &[bytes.as_slice(), b"\n"].concat());
     }),
     ("another's bytes", |path, _| {
-        write(path, b"{\"schemaVersion\":2}")
+        write(path, b"{\"schemaVersion\":2}");
     }),
     ("a link", |path, bytes| {
         let good = path.with_extension("good");
@@ -168,6 +168,9 @@ fn c04_a_damaged_layer_that_nobody_else_has_ends_a_push_with_5_and_nothing_is_na
     );
 }
 
+/// What can happen to a file, whatever is in it.
+type Way<'a> = (&'static str, &'a dyn Fn(&Path));
+
 #[test]
 fn c07_c08_an_index_that_is_none_costs_a_tag_one_question_and_is_made_anew() {
     let torn = |path: &Path| {
@@ -178,7 +181,7 @@ fn c07_c08_an_index_that_is_none_costs_a_tag_one_question_and_is_made_anew() {
         let file = fs::File::create(path).expect("made");
         file.set_len(1 << 30).expect("set");
     };
-    let ways: [(&str, &dyn Fn(&Path)); 5] = [
+    let ways: [Way<'_>; 5] = [
         ("torn", &torn),
         ("sparse", &sparse),
         ("empty", &|path| write(path, b"")),
