@@ -290,6 +290,7 @@ pub(crate) mod layouts {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::testing;
 
     fn reference(text: &str) -> Reference {
         text.parse().expect(text)
@@ -491,5 +492,40 @@ mod tests {
             assert!(fits.parse::<Reference>().is_ok(), "{fits}");
             assert!(too_long.parse::<Reference>().is_err(), "{too_long}");
         }
+    }
+
+    #[test]
+    fn h23_no_name_makes_the_reader_panic_and_what_is_read_is_read_again_as_the_same() {
+        let digest = format!("@{}", Digest::of(b""));
+        let pieces = [
+            "r.example",
+            "localhost",
+            "[::1]",
+            ":5000",
+            ":",
+            "/",
+            "a",
+            "B",
+            "_",
+            "..",
+            "-",
+            "@",
+            &digest,
+            "sha256:",
+            "\u{e4}",
+            "\0",
+            " ",
+            "127.0.0.1",
+            ":99999",
+        ];
+        let (mut dice, mut read) = (testing::Dice::new(7), 0);
+        for _ in 0..20_000 {
+            let text = dice.text(&pieces, 8);
+            if let Ok(found) = text.parse::<Reference>() {
+                read += 1;
+                assert_eq!(found.to_string().parse(), Ok(found), "{text}");
+            }
+        }
+        assert!(read > 200, "{read}");
     }
 }

@@ -22,6 +22,51 @@ use crate::notes::Notes;
 use crate::platform::Platform;
 use crate::store::Store;
 
+/// Chance that is the same in every run: for readers that must panic at nothing (H23).
+pub(crate) struct Dice(u64);
+
+impl Dice {
+    pub(crate) fn new(seed: u64) -> Dice {
+        Dice(seed)
+    }
+
+    pub(crate) fn roll(&mut self, sides: usize) -> usize {
+        self.0 = self
+            .0
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1);
+        usize::try_from(self.0 >> 33).expect("31 bits") % sides
+    }
+
+    /// Up to `most` pieces in a row.
+    pub(crate) fn text(&mut self, pieces: &[&str], most: usize) -> String {
+        let count = self.roll(most + 1);
+        (0..count)
+            .map(|_| pieces[self.roll(pieces.len())])
+            .collect()
+    }
+
+    /// Bytes that were good, with a few of them changed, lost or repeated, or with something put between.
+    pub(crate) fn spoil(&mut self, good: &[u8]) -> Vec<u8> {
+        const BITS: [&[u8]; 10] = [
+            b"\"", b"{", b"]", b":", b",", b"-1", b"1e999", b"null", b"\xff", b"\\u0000",
+        ];
+        let mut bytes = good.to_vec();
+        for _ in 0..=self.roll(4) {
+            let (at, until) = (self.roll(bytes.len() + 1), self.roll(bytes.len() + 1));
+            let (at, until) = (at.min(until), at.max(until));
+            let put = match self.roll(4) {
+                0 => Vec::new(),
+                1 => bytes[at..until].repeat(2),
+                _ => BITS[self.roll(BITS.len())].to_vec(),
+            };
+            let end = if self.roll(2) == 0 { at } else { until };
+            bytes.splice(at..end, put);
+        }
+        bytes
+    }
+}
+
 /// A store in a directory that goes away with it.
 pub(crate) struct TestStore {
     pub(crate) directory: tempfile::TempDir,

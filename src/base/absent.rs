@@ -64,7 +64,7 @@ pub(crate) fn not_served(
     let message = format!("the {what} {digest}{size} is missing");
     Fault::new(Kind::Registry, message)
         .because(format!(
-            "`{}` was asked for it, and every mirror of it",
+            "neither `{}` nor a mirror of it has it",
             repository.name()
         ))
         .hint("it may have been deleted there: name another tag or digest")

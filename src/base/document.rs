@@ -307,4 +307,20 @@ mod tests {
         assert!(config(br#"{"rootfs":{"diff_ids":[1]}}"#, 1).is_err());
         assert!(config(b"[]", 0).is_err());
     }
+
+    #[test]
+    fn h23_no_document_makes_the_reader_panic() {
+        let index = json!({"schemaVersion": 2, "mediaType": media::OCI_INDEX, "manifests": [pointer(media::OCI_MANIFEST)]});
+        let of_base = json!({"os": "linux", "rootfs": {"type": "layers", "diff_ids": [Digest::of(b"").to_string()]}});
+        let mut dice = crate::testing::Dice::new(13);
+        for good in [manifest_json(), index, of_base] {
+            let good = good.to_string();
+            for _ in 0..5_000 {
+                let bytes = dice.spoil(good.as_bytes());
+                let _ = read(&bytes, None);
+                let _ = read(&bytes, Some(media::OCI_INDEX));
+                let _ = config(&bytes, 1);
+            }
+        }
+    }
 }

@@ -183,16 +183,27 @@ impl Client {
         let status = response.status();
         let error = response.refused(doing).await;
         match status {
-            401 | 403 => error.because(self.keeper.whom(repository).await),
+            401 | 403 => self.denied(repository, error).await,
             _ => error,
         }
     }
+
+    /// As whom we came, and the way out.
+    pub(super) async fn denied(&self, repository: &Repository, error: Error) -> Error {
+        let registry = &repository.endpoint.name;
+        error
+            .because(self.keeper.whom(repository).await)
+            .hint(format!("`rbuild login {registry}` as somebody who may"))
+    }
 }
 
-/// An error with the registry's words for it.
+/// An error with the registry's words for it, unless somebody has been quoted already.
 async fn quoted(error: Error, answer: Response) -> Error {
+    let said = "the registry says: ";
+    let has_words = |reason: &String| reason.starts_with(said);
     match answer.refusal().await.message.as_str() {
         "" => error,
-        words => error.because(format!("the registry says: {words}")),
+        _ if error.fault().reasons().iter().any(has_words) => error,
+        words => error.because(format!("{said}{words}")),
     }
 }

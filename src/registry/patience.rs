@@ -19,10 +19,17 @@ const LONGEST: Duration = Duration::from_secs(10);
 /// No registry can make us wait longer than this at once.
 const LONGEST_ASKED: Duration = Duration::from_secs(60);
 
+const CLOSED: &str = "look for a slip in the name; a network may need `HTTPS_PROXY`";
+
+/// The way out where a registry fails now.
+pub(super) const LATER: &str = "run the same again later: what is there is not sent twice";
+
 /// What is left of tries and time.
 #[derive(Debug)]
 pub(super) struct Patience {
     tries: u32,
+    /// Tries that were made.
+    made: u32,
     closed_doors: u32,
     ends: Instant,
     pause: Duration,
@@ -53,6 +60,7 @@ impl Patience {
     fn at(haste: u32) -> Patience {
         Patience {
             tries: TRIES,
+            made: 0,
             closed_doors: TRIES_AT_A_CLOSED_DOOR,
             ends: Instant::now() + IN_ALL,
             pause: FIRST,
@@ -80,7 +88,7 @@ impl Patience {
         after: Option<Duration>,
     ) -> Result<(), Error> {
         match self.next(after) {
-            None => Err(error),
+            None => Err(self.told(error)),
             Some(pause) => {
                 tokio::time::sleep(pause / self.haste).await;
                 Ok(())
@@ -93,10 +101,21 @@ impl Patience {
         tokio::time::sleep(time / self.haste).await;
     }
 
+    /// What was tried, and what a person can do; nothing where another way is left.
+    fn told(&self, error: Error) -> Error {
+        match self.made {
+            0 | 1 => error,
+            tries => error
+                .because(format!("it was tried {tries} times"))
+                .hint(LATER),
+        }
+    }
+
     /// As [`Patience::pause`], for a door that stays closed: a second try is the last one.
     pub(super) async fn knock_again(&mut self, error: Error) -> Result<(), Error> {
         self.closed_doors = self.closed_doors.saturating_sub(1);
         match self.closed_doors {
+            0 if error.fault().hints().is_empty() => Err(error.hint(CLOSED)),
             0 => Err(error),
             _ => self.pause(error, None).await,
         }
@@ -105,6 +124,7 @@ impl Patience {
     /// The next pause, counted as taken; `None` when tries or time have run out.
     fn next(&mut self, after: Option<Duration>) -> Option<Duration> {
         self.tries = self.tries.saturating_sub(1);
+        self.made += 1;
         let own = with_jitter(self.pause);
         let pause = after.map_or(own, |after| after.min(LONGEST_ASKED).max(own));
         self.pause = (self.pause * 2).min(LONGEST);

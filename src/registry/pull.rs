@@ -135,10 +135,7 @@ pub(super) async fn manifest(
             200 => read(response, wanted).await.map(Some),
             404 => Ok(None),
             _ => {
-                let doing = format!(
-                    "asked `{}` for `{}:{}`",
-                    place.endpoint.name, place.name, wanted.0
-                );
+                let doing = format!("cannot have `{}`", full_name(place, &wanted.0));
                 Err(client.refusal(place, response, &doing).await)
             }
         };
@@ -147,6 +144,12 @@ pub(super) async fn manifest(
             result => return result,
         }
     }
+}
+
+/// `registry/repository:tag`, or `registry/repository@digest`.
+fn full_name(place: &Repository, name: &str) -> String {
+    let sign = if name.contains(':') { '@' } else { ':' };
+    format!("{}/{}{sign}{name}", place.endpoint.name, place.name)
 }
 
 async fn read(response: Response, wanted: &(String, Option<Digest>)) -> Result<Fetched, Error> {

@@ -233,6 +233,7 @@ async fn refusal(
     (place, blob): (&Repository, &Descriptor),
     body: Response,
 ) -> Error {
-    let doing = format!("asked `{}` for {}", place.endpoint.name, blob.digest);
+    let (registry, repository) = (&place.endpoint.name, &place.name);
+    let doing = format!("cannot have `{registry}/{repository}@{}`", blob.digest);
     client.refusal(place, body, &doing).await
 }

@@ -142,3 +142,37 @@ fn h18_a_merge_key_is_refused_wherever_keys_stand() {
         assert!(refusal(text).contains("merge keys"), "{text}");
     }
 }
+
+#[test]
+fn h23_no_file_makes_the_reader_panic() {
+    let good = "defaultBaseImage: r.example/base:v1\ndefaultEnv: [A=b, \"C=d\"]\nregistries:\n  \"r.example:5000\": {insecure: true, ca: /etc/ca.pem}\nmirrors: {\"*\": [https://mirror.example/hub]}\n";
+    let pieces = [
+        "a:",
+        " ",
+        "\n",
+        "- ",
+        "&a ",
+        "*a ",
+        "<<: ",
+        "? ",
+        "|",
+        ">",
+        "'",
+        "\"",
+        "{",
+        "}",
+        "[",
+        "]",
+        "!!x ",
+        "#",
+        "\t",
+        "---",
+        "\u{feff}",
+        "defaultEnv:",
+    ];
+    let mut dice = crate::testing::Dice::new(19);
+    for _ in 0..1_500 {
+        let _ = read(dice.spoil(good.as_bytes()));
+        let _ = read(dice.text(&pieces, 12));
+    }
+}

@@ -474,6 +474,21 @@ fn a17_an_identity_token_that_is_no_good_any_more_is_sent_once() {
 }
 
 #[test]
+fn r19_a_token_that_is_denied_for_more_says_nothing_about_less() {
+    let registry = holding(tokens(|_| ()));
+    let denied = Rule::on("GET", "/token").query("*base*");
+    registry.rule(denied.then(Action::Status(403)));
+    let caller = Caller::user(&registry);
+    let mount = Access::PushFrom("base/os".to_owned());
+    for _ in 0..2 {
+        let told = told(&caller.begin(&mount).expect_err("denied"));
+        assert!(told.contains("gives no token to user `user`"), "{told}");
+    }
+    assert_eq!(registry.count("GET", "/token"), 1, "asked for once");
+    assert_eq!(caller.begin(&Access::Push).expect("let in"), 202);
+}
+
+#[test]
 fn a17_a_registry_that_forbids_says_to_whom() {
     let registry = basic();
     registry.rule(

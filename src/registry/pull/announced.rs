@@ -171,4 +171,18 @@ mod tests {
             media::DOCKER_MANIFEST
         );
     }
+
+    #[test]
+    fn h23_no_answer_makes_the_judge_panic_and_what_it_says_is_what_the_body_says() {
+        let good = own(media::OCI_INDEX);
+        let mut dice = crate::testing::Dice::new(23);
+        for _ in 0..20_000 {
+            let body = dice.spoil(good.as_bytes());
+            let _ = agreed(None, &body);
+            let value = json::parse(&body).unwrap_or_default();
+            let own = value.get("mediaType").and_then(Value::as_str);
+            let told = agreed(Some(media::OCI_MANIFEST), &body);
+            assert!(told.is_err() || own.is_none_or(|own| own == media::OCI_MANIFEST));
+        }
+    }
 }

@@ -12,6 +12,7 @@ use serde_json::Value;
 use crate::digest::{Descriptor, Digest};
 use crate::media;
 use crate::registry::client::{Ask, Target};
+use crate::registry::patience::LATER;
 use crate::registry::pull::look;
 use crate::registry::push::Push;
 use crate::registry::push::sessions::CREATE;
@@ -45,10 +46,29 @@ impl Push<'_> {
         let message = format!("manifest {} has {} bytes", manifest.digest, manifest.size);
         let error = Error::new(Cause::Limit, message)
             .because(format!("registries need not take more than {LIMIT} bytes"));
+        self.with_contents(error, manifest)
+    }
+
+    fn with_contents(&self, error: Error, manifest: &Descriptor) -> Error {
+        let error = error.hint("push fewer platforms, layers or annotations in one image");
         match self.document(manifest) {
             Ok(bytes) => error.because(contents(&bytes)),
             Err(_) => error,
         }
+    }
+
+    /// As [`Push::too_large`], said by the registry.
+    fn found_too_large(&self, manifest: &Descriptor, said: &Error) -> Error {
+        let said = said.fault();
+        let message = format!(
+            "`{}` finds the manifest {} of {} bytes too large",
+            self.parcel.repository.name(),
+            manifest.digest,
+            manifest.size
+        );
+        let error = Error::new(Cause::Limit, message).because(said.to_string());
+        let error = said.reasons().iter().cloned().fold(error, Error::because);
+        self.with_contents(error, manifest)
     }
 
     /// Everything but the root, by digest: images several at once, then the indexes that list them.
@@ -91,6 +111,10 @@ impl Push<'_> {
             .iter()
             .filter(|tag| !left.contains(tag) && !done.contains(tag));
         let there: Vec<&str> = was_there.chain(done).map(String::as_str).collect();
+        // Nothing that was sent would end otherwise.
+        if matches!(error.cause, Cause::Integrity | Cause::Limit) {
+            return error;
+        }
         // What was missed once, or was not waited for, is not claimed.
         let is_sure = self.healed.get().is_none() && error.cause != Cause::Stopped;
         let error = match there.is_empty() {
@@ -104,9 +128,11 @@ impl Push<'_> {
                 there.join(", ")
             )),
         };
-        error
-            .because(format!("not put there: {}", left.join(", ")))
-            .hint("run the same again: what is there is not sent twice")
+        let error = error.because(format!("not put there: {}", left.join(", ")));
+        match error.fault().hints().iter().any(|hint| hint == LATER) {
+            true => error,
+            false => error.hint("run the same again then: what is there is not sent twice"),
+        }
     }
 
     /// Puts manifests that do not need each other. What the registry misses is sent again, once in a push.
@@ -179,9 +205,7 @@ impl Push<'_> {
                 let error = refusal.error(&self.doing(name));
                 match status {
                     _ if is_lacking(&refusal, status) => Ok(Some(error)),
-                    _ if is_size(&refusal, status) => {
-                        Err(self.too_large(manifest).because(error.to_string()))
-                    }
+                    _ if is_size(&refusal, status) => Err(self.found_too_large(manifest, &error)),
                     404 => Err(error.hint(CREATE)),
                     _ => Err(error),
                 }
@@ -219,7 +243,8 @@ fn refuse_other(answer: &Response, manifest: &Descriptor) -> Result<(), Error> {
             "the registry altered the manifest",
         )
         .because(format!("expected: {}", manifest.digest))
-        .because(format!("found: {digest}"))),
+        .because(format!("found: {digest}"))
+        .hint("it, or something before it, changes what is pushed: do not use what is there under that name")),
         _ => Ok(()),
     }
 }

@@ -205,6 +205,7 @@ impl Push<'_> {
             _ if is_lost => Ok(End::Again(error)),
             404 | 405 => Ok(End::PatchWanted(error)),
             _ if is_invalid => Ok(End::PatchWanted(error)),
+            403 => Err(self.client.denied(&self.target, error).await),
             413 => Err(error.hint("the registry, or a proxy before it, limits the size of a request: raise `client_max_body_size` or its like")),
             _ => Err(error),
         }

@@ -233,4 +233,49 @@ mod tests {
         assert_eq!(followed(here, "http://0.0.0.0:5000/"), None);
         assert!(followed("http://169.254.1.1/", "http://169.254.1.1/x").is_some());
     }
+
+    #[test]
+    fn h23_no_location_makes_the_check_panic_or_leads_out_of_tls_or_inward() {
+        let pieces = [
+            "https:",
+            "http:",
+            "//",
+            "/",
+            "\\",
+            "?",
+            "#",
+            "@",
+            ":",
+            "r.example",
+            "evil.example",
+            "127.0.0.1",
+            "[::1]",
+            "localhost",
+            "169.254.169.254",
+            "0x7f.1",
+            "%2f",
+            "..",
+            "\u{ff0f}",
+            "\t",
+            "a=b",
+            "_",
+        ];
+        let (mut dice, mut fine) = (crate::testing::Dice::new(11), 0);
+        for _ in 0..10_000 {
+            let text = dice.text(&pieces, 8);
+            let from = url("https://r.example/v2/a/blobs/uploads/?x");
+            let followed = redirect(&from, &text).ok();
+            let used = upload(&from, &text).ok().map(|(url, _)| url);
+            for target in followed.into_iter().chain(used) {
+                fine += 1;
+                assert_eq!(
+                    (target.scheme(), target.username()),
+                    ("https", ""),
+                    "{text}"
+                );
+                assert!(!crate::registry::inward::is_inward(host(&target)), "{text}");
+            }
+        }
+        assert!(fine > 2_000, "{fine}");
+    }
 }

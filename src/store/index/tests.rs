@@ -44,3 +44,17 @@ fn h02_an_entry_with_a_bad_digest_or_size_is_no_descriptor() {
         assert_eq!(index.entries.len(), 1, "it survives");
     }
 }
+
+#[test]
+fn h23_no_index_makes_the_reader_panic() {
+    let good = br#"{"schemaVersion":2,"manifests":[{"mediaType":"m","digest":"sha256:e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","size":0,"annotations":{"org.opencontainers.image.ref.name":"r.example/a:1"}}]}"#;
+    let (mut dice, mut read) = (crate::testing::Dice::new(17), 0);
+    for _ in 0..20_000 {
+        if let Some(index) = Index::parse(&dice.spoil(good)) {
+            read += 1;
+            let again = Index::parse(&index.bytes()).expect("what we write we read");
+            assert_eq!(again.descriptors().count(), index.descriptors().count());
+        }
+    }
+    assert!(read > 100, "{read}");
+}
