@@ -152,10 +152,10 @@ pub(crate) struct PushArguments {
     /// Image as `rbuild build --push=false` printed it, a digest, or oci:DIR, oci:DIR:NAME, oci:DIR@DIGEST
     #[arg(value_name = "REF|DIGEST")]
     pub(crate) image: String,
-    /// Where to, REGISTRY/REPOSITORY[:TAG] [default: as the image is named]
+    /// Where to, REGISTRY/REPOSITORY or REGISTRY/REPOSITORY:TAG [default: as the image is named]
     #[arg(value_name = "DEST")]
     pub(crate) destination: Option<String>,
-    /// Repository for an image that was built without one: REPO/<its name>; also RBUILD_REPO
+    /// Repository for an image that was built without one: it is called REPO/NAME; also RBUILD_REPO
     #[arg(long, value_name = "REPO", conflicts_with = "destination")]
     pub(crate) repo: Option<String>,
     /// Tags [default: those that the image was built with, else latest]

@@ -29,7 +29,7 @@ struct Fields<'a> {
     validity: &'a [u8],
 }
 
-/// Certificate, `TBSCertificate`: [version], serial, algorithm, issuer, validity, …
+/// Certificate, `TBSCertificate`: perhaps a version, serial, algorithm, issuer, validity, …
 fn fields(certificate: &[u8]) -> Option<Fields<'_>> {
     let (_, certificate, _) = element_of(certificate, &[SEQUENCE])?;
     let (_, mut body, _) = element_of(certificate, &[SEQUENCE])?;
