@@ -12,16 +12,19 @@ use crate::support::TestEnv;
 use crate::test_registry::{Auth, Options, TestRegistry};
 
 /// What the terminal showed after each of `typed` was typed, once the question before it was there.
+///
+/// A Ctrl-C goes to the shell too, which would end without a word (dash does): the trap lets it tell how the program ended.
 fn at_a_terminal(env: &TestEnv, registry: &str, typed: &[(&str, &str)]) -> String {
     let home = env.path("home");
     let command = format!(
-        "'{}' login {registry}; echo code $?; stty -a",
+        "trap : INT; '{}' login {registry}; echo code $?; stty -a",
         env!("CARGO_BIN_EXE_rbuild")
     );
     let mut child = Command::new("script")
         .args(["-qfc", &command])
         .arg(env.path("shown"))
         .env("HOME", home)
+        .env("SHELL", "/bin/sh")
         .env_remove("DOCKER_CONFIG")
         .current_dir(env.path("."))
         .stdin(Stdio::piped())
