@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! oci-layout  index.json  blobs/sha256/<64 hex>
-//! .rbuild/lock  .rbuild/index.json  .rbuild/tmp/  .rbuild/quarantine/  .rbuild/records/
+//! .rbuild/lock  .rbuild/index.json  .rbuild/tmp/  .rbuild/quarantine/  .rbuild/records/  .rbuild/kits/
 //! ```
 //! A directory that is a link, or a layout of a version that we do not know, is refused and never touched.
 

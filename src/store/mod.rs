@@ -6,6 +6,7 @@
 
 mod blob;
 mod index;
+mod kit;
 mod layout;
 mod lock;
 mod mend;
