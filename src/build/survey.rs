@@ -154,7 +154,7 @@ fn link(
         memory: tools.store,
     };
     let needs = toolchain::c_needs(toolchain, &question, &target)?;
-    toolchain::link(toolchain, &target, &workspace.root, &needs)
+    Ok(toolchain::link(toolchain, &target, &workspace.root, &needs)?.link)
 }
 
 fn known(

@@ -99,11 +99,7 @@ fn variables(job: &Job) -> Vec<(String, String)> {
         let target = link.target.replace('-', "_");
         let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase());
         variables.extend(link.linker.clone().map(|program| (linker, program)));
-        variables.extend(
-            link.compiler
-                .clone()
-                .map(|program| (format!("CC_{target}"), program)),
-        );
+        variables.extend(link.variables.clone());
     }
     let rustflags = job.links.first().map(|link| link.rustflags.join("\u{1f}"));
     variables.extend(rustflags.map(|flags| ("CARGO_ENCODED_RUSTFLAGS".to_owned(), flags)));

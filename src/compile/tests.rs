@@ -23,7 +23,7 @@ pub(super) fn link(target: &str) -> Link {
         platform: format!("linux/{architecture}").parse().expect("a platform"),
         target: target.to_owned(),
         linker: Some("rust-lld".to_owned()),
-        compiler: None,
+        variables: Vec::new(),
         rustflags: vec![
             "--remap-path-prefix=/ws=/workspace".to_owned(),
             "-Copt-level=s".to_owned(),
@@ -65,7 +65,10 @@ fn a_job_is_one_cargo_call_that_can_be_typed() {
     let mut job = job();
     job.wanted.push(wanted("migrate"));
     job.links.push(Link {
-        compiler: Some("aarch64-linux-musl-gcc".to_owned()),
+        variables: vec![(
+            "CC_aarch64_unknown_linux_musl".to_owned(),
+            "aarch64-linux-musl-gcc".to_owned(),
+        )],
         ..link(ARM)
     });
     job.env = vec![("VERSION".to_owned(), "1 2".to_owned())];

@@ -105,7 +105,7 @@ pub(super) fn hosts(toolchain: &toolchain::Toolchain) -> Link {
         target: toolchain.host.clone(),
         platform,
         linker: None,
-        compiler: None,
+        variables: Vec::new(),
         rustflags: Vec::new(),
         is_static: false,
     }
@@ -236,7 +236,9 @@ fn v04_two_clones_with_other_modes_and_cargo_homes_give_one_binary() {
                 Libc::Gnu
             };
             let target = toolchain::target(toolchain, &platform, libc).expect("the host's target");
-            toolchain::link(toolchain, &target, &root, &[]).expect("a link")
+            toolchain::link(toolchain, &target, &root, &[])
+                .expect("a link")
+                .link
         })
     };
     let bytes = |clone: &Clone| {

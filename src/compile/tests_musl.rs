@@ -17,7 +17,9 @@ fn job(clone: &Clone) -> Job {
     clone.job(|toolchain| {
         let platform = "linux/amd64".parse().expect("a platform");
         let target = toolchain::target(toolchain, &platform, Libc::Auto).expect("a target");
-        toolchain::link(toolchain, &target, &root, &[]).expect("a link")
+        toolchain::link(toolchain, &target, &root, &[])
+            .expect("a link")
+            .link
     })
 }
 
@@ -92,7 +94,9 @@ fn two_platforms_come_from_one_call() {
     let other = clone.job(|toolchain| {
         let platform = "linux/arm64".parse().expect("a platform");
         let target = toolchain::target(toolchain, &platform, Libc::Auto).expect("a target");
-        toolchain::link(toolchain, &target, &root, &[]).expect("a link")
+        toolchain::link(toolchain, &target, &root, &[])
+            .expect("a link")
+            .link
     });
     both.links.extend(other.links);
     let jobs = group(vec![both]);

@@ -47,23 +47,24 @@ pub(super) fn install_cross_gcc(program: &str) -> String {
     format!("install it, on Debian and Ubuntu with `apt install gcc-{package}`")
 }
 
-/// The compiler to name in `CC_<target>`: `None` when none is needed, or when build scripts find the right one by themselves.
+/// The variables that name a compiler to build scripts: none when none is needed, or when they find the right one by themselves.
 pub(super) fn choose(
     toolchain: &Toolchain,
     target: &Target,
     needs: &[CNeed],
-) -> Result<Option<String>> {
+) -> Result<Vec<(String, String)>> {
     if needs.is_empty() || is_configured(toolchain, target.triple) {
-        return Ok(None);
+        return Ok(Vec::new());
     }
     if target.triple == toolchain.host && toolchain.on_path("cc") {
-        return Ok(None);
+        return Ok(Vec::new());
     }
+    let variable = format!("CC_{}", target.triple.replace('-', "_"));
     let at_hand = candidates(toolchain, target)
         .into_iter()
         .find(|program| toolchain.on_path(program));
     match at_hand {
-        Some(program) => Ok(Some(program.to_owned())),
+        Some(program) => Ok(vec![(variable, program.to_owned())]),
         None => Err(refusal(toolchain, target, needs).into()),
     }
 }

@@ -35,11 +35,18 @@ pub(crate) struct Link {
     pub(crate) target: String,
     /// For `CARGO_TARGET_<TARGET>_LINKER`; `None` leaves the choice to the user's configuration or to rustc.
     pub(crate) linker: Option<String>,
-    /// For `CC_<target>`; `None` leaves the choice to the user's environment or to the build scripts.
-    pub(crate) compiler: Option<String>,
+    /// More variables for cargo, sorted by name, such as `CC_<target>`; what is not named is left to the user's environment and to the build scripts.
+    pub(crate) variables: Vec<(String, String)>,
     /// The whole effective list, for `CARGO_ENCODED_RUSTFLAGS`.
     pub(crate) rustflags: Vec<String>,
     pub(crate) is_static: bool,
+}
+
+/// A link, and why it is this one: sentences for `rbuild doctor`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Chosen {
+    pub(crate) link: Link,
+    pub(crate) reasons: Vec<String>,
 }
 
 impl Target {
@@ -120,7 +127,7 @@ pub(crate) fn link(
     target: &Target,
     root: &Path,
     needs: &[CNeed],
-) -> Result<Link> {
+) -> Result<Chosen> {
     let configured = toolchain.settings.rustflags(target.triple)?;
     let mut rustflags = flags::remaps(toolchain, root, target.triple);
     let linker = if names_linker(&configured) || toolchain.settings.has_linker(target.triple)? {
@@ -132,14 +139,21 @@ pub(crate) fn link(
     if target.asks_static {
         rustflags.push("-Ctarget-feature=+crt-static".to_owned());
     }
-    Ok(Link {
+    let link = Link {
         platform: target.platform.clone(),
         target: target.triple.to_owned(),
         linker,
-        compiler: compiler::choose(toolchain, target, needs)?,
+        variables: compiler::choose(toolchain, target, needs)?,
         rustflags,
         is_static: target.is_static,
-    })
+    };
+    let reasons = reasons(&link);
+    Ok(Chosen { link, reasons })
+}
+
+fn reasons(link: &Link) -> Vec<String> {
+    let linker = link.linker.as_deref().unwrap_or("what is configured");
+    vec![format!("`{}` is linked by {linker}", link.target)]
 }
 
 /// `-Clinker=x` and `-C linker=x`.

@@ -103,7 +103,7 @@ fn refused(machine: &Machine, name: &str, libc: Libc) -> String {
 
 fn linked(toolchain: &Toolchain, name: &str, libc: Libc) -> Result<Link> {
     let target = target(toolchain, &platform(name), libc)?;
-    link(toolchain, &target, &toolchain.directory.clone(), &[])
+    Ok(link(toolchain, &target, &toolchain.directory.clone(), &[])?.link)
 }
 
 fn needs_c() -> Vec<CNeed> {
@@ -116,7 +116,10 @@ fn needs_c() -> Vec<CNeed> {
 
 fn compiled(toolchain: &Toolchain, name: &str, libc: Libc) -> Result<Option<String>> {
     let target = target(toolchain, &platform(name), libc)?;
-    Ok(link(toolchain, &target, &toolchain.directory.clone(), &needs_c())?.compiler)
+    let chosen = link(toolchain, &target, &toolchain.directory.clone(), &needs_c())?;
+    let mut variables = chosen.link.variables.into_iter();
+    let cc = |(name, _): &(String, String)| name.starts_with("CC_");
+    Ok(variables.find(cc).map(|(_, program)| program))
 }
 
 #[test]
@@ -220,7 +223,7 @@ fn musl_targets_are_linked_with_the_toolchains_own_linker() {
     for name in ["linux/amd64", "linux/arm64"] {
         let link = linked(&toolchain, name, Libc::Auto).expect("a link");
         assert_eq!(link.linker.as_deref(), Some("rust-lld"));
-        assert_eq!((link.is_static, link.compiler), (true, None));
+        assert_eq!((link.is_static, link.variables), (true, Vec::new()));
         assert!(
             !link
                 .rustflags
