@@ -11,7 +11,7 @@ use anyhow::Result;
 use crate::base::{self, Base, Shelf};
 use crate::build::areas::{self, Area};
 use crate::build::groups::{self, Ground, Group};
-use crate::build::{Tools, base_layers, layers};
+use crate::build::{Tools, base_layers, fits, layers};
 use crate::compile::{self, Job};
 use crate::config::Config;
 use crate::digest::Descriptor;
@@ -175,6 +175,7 @@ fn known(
         BTreeMap::new()
     };
     Ok(Known {
+        without_loader: fits::without_loader(&jobs, &bases, (wanted, tools))?,
         jobs,
         bases,
         absent,

@@ -30,6 +30,10 @@ const OPAQUE: &str = ".wh..wh..opq";
 
 /// What lies in `layers`, the lowest first; `None` if one is not in any of `stores` or is no tar.
 pub(super) fn scan(layers: &[Descriptor], stores: &[&Store]) -> Result<Option<Nodes>> {
+    let here = |layer: &Descriptor| stores.iter().any(|store| store.holds(layer));
+    if !layers.iter().all(here) {
+        return Ok(None);
+    }
     let mut scan = Scan::default();
     for (number, layer) in layers.iter().enumerate() {
         let Some(blob) = find(layer, stores)? else {
@@ -47,7 +51,7 @@ pub(super) fn scan(layers: &[Descriptor], stores: &[&Store]) -> Result<Option<No
 
 /// The first of `stores` that has it.
 pub(super) fn find(layer: &Descriptor, stores: &[&Store]) -> Result<Option<Blob>> {
-    for store in stores {
+    for store in stores.iter().filter(|store| store.holds(layer)) {
         if let Some(blob) = store.blob(layer)? {
             return Ok(Some(blob));
         }
@@ -171,7 +175,7 @@ impl Scan {
         };
         if member.size <= HELD && !member.is_sparse {
             content.read_to_end(&mut self.held)?;
-            library.fill(elf::read(self.held.as_slice()).ok());
+            library.fill(elf::library(&self.held).ok());
         }
         Ok(Some(What::Library(library)))
     }

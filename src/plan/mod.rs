@@ -20,7 +20,7 @@ use anyhow::Result;
 
 use crate::base::Base;
 use crate::base::name::Name;
-use crate::compile::Job;
+use crate::compile::{self, Job};
 use crate::config::Asset;
 use crate::digest::Descriptor;
 use crate::fault::Fault;
@@ -31,6 +31,7 @@ use crate::plan::wanted::Wanted;
 use crate::platform::Platform;
 use crate::publish::Target;
 use crate::registry::Registry;
+use crate::toolchain::Link;
 
 pub(crate) use base_layers::Fetch;
 pub(crate) use naming::{NOWHERE, check_tag, name_in, refuse_registry};
@@ -88,6 +89,7 @@ pub(crate) struct Known {
     pub(crate) bases: BTreeMap<BaseKey, Base>,
     /// Layers of these bases whose bytes are not on this machine; looked for only if an output on disk needs them.
     pub(crate) absent: BTreeMap<BaseKey, Vec<Descriptor>>,
+    pub(crate) without_loader: WithoutLoader,
     /// The `kodata/` directories that exist.
     pub(crate) kodata: BTreeSet<PathBuf>,
     /// The way to registries; absent when offline.
@@ -96,6 +98,9 @@ pub(crate) struct Known {
 
 /// A base for a list of platforms.
 pub(crate) type BaseKey = (Name, Vec<Platform>);
+
+/// Bases that are known to have no dynamic loader of glibc for a platform; looked into only for programs that need one.
+pub(crate) type WithoutLoader = BTreeSet<(Name, Platform)>;
 
 /// Refuses what no workspace and no base could change: names, tags, a push that cannot be.
 pub(crate) fn look(request: &Request) -> Result<()> {
@@ -113,7 +118,7 @@ pub(crate) fn plan(asked: Asked<'_>, wanted: &[&Wanted<'_>], known: Known) -> Re
     refuse_equal_names(&images)?;
     refuse_wide_tarball(&targets, &images)?;
     let fetches = base_layers::fetches(&request.targets, &known)?;
-    refuse_dynamic_on_static(&known.jobs, &images)?;
+    refuse_dynamic_on_static(&known, &images)?;
     Ok(Plan {
         jobs: known.jobs,
         images,
@@ -193,23 +198,12 @@ fn refuse_wide_tarball(targets: &[Target], images: &[ImagePlan]) -> Result<()> {
 }
 
 /// A program that needs a dynamic loader cannot start on a base that has none.
-fn refuse_dynamic_on_static(jobs: &[Job], images: &[ImagePlan]) -> Result<()> {
-    let dynamic = |job: &&Job| {
-        job.links.iter().any(|link| {
-            !link.is_static
-                && !link
-                    .rustflags
-                    .iter()
-                    .any(|flag| flag.contains("+crt-static"))
-        })
-    };
-    for wanted in jobs.iter().filter(dynamic).flat_map(|job| &job.wanted) {
+fn refuse_dynamic_on_static(known: &Known, images: &[ImagePlan]) -> Result<()> {
+    for (link, wanted) in dynamic(&known.jobs) {
         let image = images
             .iter()
             .find(|image| image.package == wanted.package_id && image.binary == wanted.binary);
-        if let Some(image) =
-            image.filter(|image| matches!(image.base.name, Name::Static | Name::Scratch))
-        {
+        if let Some(image) = image.filter(|image| lacks_loader(&image.base.name, link, known)) {
             let message = format!(
                 "`{}` is linked with glibc dynamically, which the base `{}` does not have",
                 image.binary, image.base.name
@@ -220,6 +214,29 @@ fn refuse_dynamic_on_static(jobs: &[Job], images: &[ImagePlan]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Every dynamic link, with every binary that it makes.
+fn dynamic(jobs: &[Job]) -> impl Iterator<Item = (&Link, &compile::Wanted)> {
+    jobs.iter().flat_map(|job| {
+        let links = job.links.iter().filter(|link| is_dynamic(link));
+        links.flat_map(|link| job.wanted.iter().map(move |wanted| (link, wanted)))
+    })
+}
+
+/// Whether what is linked so needs a dynamic loader.
+pub(crate) fn is_dynamic(link: &Link) -> bool {
+    let asks_static = |flag: &String| flag.contains("+crt-static");
+    !link.is_static && !link.rustflags.iter().any(asks_static)
+}
+
+fn lacks_loader(base: &Name, link: &Link, known: &Known) -> bool {
+    let is_known = || {
+        known
+            .without_loader
+            .contains(&(base.clone(), link.platform.clone()))
+    };
+    matches!(base, Name::Static | Name::Scratch) || is_known()
 }
 
 #[cfg(test)]
