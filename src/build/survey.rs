@@ -22,7 +22,7 @@ use crate::plan::{self, BaseKey, Known, Plan};
 use crate::platform::Platform;
 use crate::publish;
 use crate::store::Store;
-use crate::toolchain::{self, Link, Question, Toolchain};
+use crate::toolchain::{self, Link, Question, Site, Toolchain};
 use crate::workspace::Workspace;
 
 /// Flags of cargo build that rbuild gives itself, with what to use instead.
@@ -154,7 +154,12 @@ fn link(
         memory: tools.store,
     };
     let needs = toolchain::c_needs(toolchain, &question, &target)?;
-    Ok(toolchain::link(toolchain, &target, &workspace.root, &needs)?.link)
+    let site = Site {
+        root: &workspace.root,
+        kits: tools.store,
+        sysroots: &asked.config.sysroots,
+    };
+    Ok(toolchain::link(toolchain, &target, &needs, site)?.link)
 }
 
 fn known(
