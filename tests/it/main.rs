@@ -68,6 +68,7 @@ mod talk;
 mod test_registry_auth;
 mod test_registry_behaves;
 mod test_registry_faults;
+mod transcripts;
 mod warm;
 
 #[path = "../support/test_registry/mod.rs"]
