@@ -36,7 +36,7 @@ fn dry(env: &TestEnv, directory: &Path, arguments: &str) -> Run {
 #[test]
 fn a_binary_with_c_code_does_not_split_the_call_of_all() {
     let env = TestEnv::new();
-    let native = env.workspace("native");
+    let native = env.workspace("mixed");
     let compilers = ["x86_64-linux-musl-gcc", "aarch64-linux-musl-gcc"];
     let words = "build . --push=false --dry-run --platform linux/amd64,linux/arm64";
     let dry = run(env
