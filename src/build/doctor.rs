@@ -40,7 +40,7 @@ pub(crate) struct Section {
 pub(crate) enum About {
     Machine,
     Platform(Platform),
-    /// What no platform shows alone: asked only when each of them is ready, told only when it is refused.
+    /// What no platform shows alone; told only when it is refused.
     Whole,
 }
 
@@ -49,7 +49,7 @@ impl fmt::Display for About {
         match self {
             About::Machine => out.write_str("this machine"),
             About::Platform(platform) => platform.fmt(out),
-            About::Whole => out.write_str("all of it together"),
+            About::Whole => out.write_str("the build"),
         }
     }
 }
@@ -88,17 +88,18 @@ impl Section {
 }
 
 /// Looks at the machine, and at what the request asks for.
-pub(crate) fn diagnose(request: &Request, config: &Config, tools: &Tools<'_>) -> Result<Diagnosis> {
+pub(crate) fn diagnose(request: &Request, config: &Config, tools: &Tools<'_>) -> Diagnosis {
     let is_asked = !is_outside(request);
     let machine = machine::section(request, &place(request), tools);
     let mut sections = vec![machine];
     if !sections[0].is_refused() {
-        sections.extend(match is_asked {
-            true => platforms(Asked { request, config }, tools)?,
-            false => machine::platforms(request, tools)?,
-        });
+        let more = match is_asked {
+            true => platforms(Asked { request, config }, tools),
+            false => machine::platforms(request, tools),
+        };
+        sections.extend(more.unwrap_or_else(|error| vec![refused(error)]));
     }
-    Ok(Diagnosis { sections, is_asked })
+    Diagnosis { sections, is_asked }
 }
 
 /// Whether nothing was named and there is no project here.
@@ -143,18 +144,18 @@ fn platforms(asked: Asked<'_>, tools: &Tools<'_>) -> Result<Vec<Section>> {
         }
     }
     if !sections.iter().any(Section::is_refused) {
-        sections.extend(whole(asked, tools));
+        let plan = survey::plan(asked.request, asked.config, tools);
+        sections.extend(plan.err().map(refused));
     }
     Ok(sections)
 }
 
-/// What a plan refuses although each platform is ready.
-fn whole(asked: Asked<'_>, tools: &Tools<'_>) -> Option<Section> {
-    let refused = survey::plan(asked.request, asked.config, tools).err()?;
-    Some(Section {
+/// What belongs to no platform alone.
+fn refused(error: anyhow::Error) -> Section {
+    Section {
         about: About::Whole,
-        findings: vec![Finding::refused(refused)],
-    })
+        findings: vec![Finding::refused(error)],
+    }
 }
 
 /// The bases that can be had for all platforms; what is wrong with another is found platform by platform.

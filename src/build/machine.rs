@@ -44,7 +44,7 @@ fn of_toolchain(toolchain: &Toolchain) -> [Finding; 3] {
             "rust-lld",
             Ok(lld.map_or_else(none, |file| file.display().to_string())),
         ),
-        Finding::of("build scripts are linked by", toolchain.host_linker()),
+        Finding::of("linker of build scripts", toolchain.host_linker()),
     ]
 }
 

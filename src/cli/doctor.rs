@@ -21,7 +21,7 @@ pub(crate) fn run(arguments: DoctorArguments, world: &World) -> Result<()> {
     let request = request::read(&arguments, world)?;
     let workshop = Workshop::open(&request, (&arguments.registry, world), &listeners)?;
     let tools = workshop.tools(world);
-    let diagnosis = build::diagnose(&request, &workshop.config, &tools)?;
+    let diagnosis = build::diagnose(&request, &workshop.config, &tools);
     report::answer(&shown(&diagnosis))?;
     verdict(&diagnosis)
 }
@@ -102,7 +102,7 @@ fn on_its_behalf(about: &About) -> String {
     match about {
         About::Machine => "on this machine".to_owned(),
         About::Platform(platform) => format!("for {platform}"),
-        About::Whole => "this, although each platform is ready".to_owned(),
+        About::Whole => "this".to_owned(),
     }
 }
 

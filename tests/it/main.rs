@@ -10,6 +10,7 @@ mod cache_warm;
 mod clients;
 mod counts;
 mod crowd;
+mod doctor;
 mod endless;
 mod engines;
 mod feed;
