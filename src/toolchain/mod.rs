@@ -5,6 +5,7 @@
 
 mod compiler;
 mod flags;
+mod health;
 mod link;
 mod needs;
 mod settings;
@@ -24,6 +25,8 @@ use crate::workspace::Cargo;
 
 use settings::Settings;
 
+pub(crate) use health::with_c;
+pub(crate) use health::without_c;
 pub(crate) use link::Chosen;
 pub(crate) use link::Link;
 pub(crate) use link::Site;
