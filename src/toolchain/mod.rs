@@ -24,6 +24,7 @@ use crate::workspace::Cargo;
 
 use settings::Settings;
 
+pub(crate) use link::Chosen;
 pub(crate) use link::Link;
 pub(crate) use link::Target;
 pub(crate) use link::link;
