@@ -4,10 +4,12 @@
 
 mod areas;
 mod base_layers;
+mod doctor;
 mod earlier;
 mod fits;
 mod groups;
 mod layers;
+mod machine;
 mod outputs;
 mod push;
 mod summary;
@@ -34,6 +36,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 
 pub(crate) use areas::is_path;
+pub(crate) use doctor::{About, Diagnosis, Finding, Section, diagnose};
 pub(crate) use earlier::{Earlier, Words};
 pub(crate) use push::push_earlier;
 pub(crate) use summary::{Built, Laps, pushed, size};
