@@ -20,8 +20,8 @@ use crate::store::{Blob, Store};
 /// Of a larger one machine and class are known.
 const HELD: u64 = 16 << 20;
 /// The most links and libraries of an image, and the most bytes of their names and facts.
-const NODES: usize = 250_000;
-const BYTES: usize = 64 << 20;
+pub(super) const NODES: usize = 250_000;
+pub(super) const BYTES: usize = 64 << 20;
 /// The largest file that tells the loader where to look, in bytes.
 const PATHS: u64 = 64 << 10;
 
@@ -74,18 +74,19 @@ pub(super) fn through<R: Read>(
     looked
 }
 
+/// What was found so far, and how much it is.
 #[derive(Default)]
-struct Scan {
+pub(super) struct Scan {
     tree: Growing,
     layer: usize,
-    nodes: usize,
-    bytes: usize,
+    pub(super) nodes: usize,
+    pub(super) bytes: usize,
     /// Of the file that is looked at.
     held: Vec<u8>,
 }
 
 impl Scan {
-    fn look_through<R: Read>(&mut self, archive: &mut Archive<R>) -> io::Result<()> {
+    pub(super) fn look_through<R: Read>(&mut self, archive: &mut Archive<R>) -> io::Result<()> {
         while let Some(member) = archive.next()? {
             let Some(place) = self.tree.place(&member.path) else {
                 continue;
