@@ -77,12 +77,12 @@ pub(super) fn through<R: Read>(
 /// What was found so far, and how much it is.
 #[derive(Default)]
 pub(super) struct Scan {
-    tree: Growing,
-    layer: usize,
+    pub(super) tree: Growing,
+    pub(super) layer: usize,
     pub(super) nodes: usize,
     pub(super) bytes: usize,
     /// Of the file that is looked at.
-    held: Vec<u8>,
+    pub(super) held: Vec<u8>,
 }
 
 impl Scan {
