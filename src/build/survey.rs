@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::base::{self, Base, Shelf};
+use crate::base::{self, Base, Choice, Shelf};
 use crate::build::areas::{self, Area};
 use crate::build::groups::{self, Ground, Group};
-use crate::build::{Tools, base_layers, layers};
+use crate::build::{Tools, base_layers, layers, targets};
 use crate::compile::{self, Job};
 use crate::config::Config;
 use crate::digest::Descriptor;
@@ -62,9 +62,12 @@ pub(crate) fn plan(request: &Request, config: &Config, tools: &Tools<'_>) -> Res
         .for_each(|note| tools.notes.say(note));
     let wanted = wanted(&areas, asked)?;
     let groups = groups::groups(&wanted, asked, tools)?;
-    groups.iter().try_for_each(Group::look)?;
+    // What no base changes is refused before a base is asked for.
+    targets::look(&groups, request)?;
     let wanted: Vec<&Wanted<'_>> = wanted.iter().map(|(_, one)| one).collect();
     let bases = bases(&wanted, tools)?;
+    let groups = groups::settled(groups, &bases);
+    targets::look(&groups, request)?;
     let ground = Ground {
         asked,
         tools,
@@ -96,6 +99,7 @@ pub(crate) fn chosen(
     let groups = groups::groups(&wanted, asked, tools)?;
     let wanted: Vec<&Wanted<'_>> = wanted.iter().map(|(_, one)| one).collect();
     let bases = bases(&wanted, tools)?;
+    let groups = groups::settled(groups, &bases);
     let ground = Ground {
         asked,
         tools,
@@ -119,12 +123,10 @@ pub(crate) struct Considered {
 
 impl Considered {
     fn of(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Considered {
-        let binaries = group.wanted.iter();
+        let binaries = group.candidates().map(|one| one.binary.to_owned());
         Considered {
             platform: platform.clone(),
-            binaries: binaries
-                .map(|one| one.candidate.binary.to_owned())
-                .collect(),
+            binaries: binaries.collect(),
             chosen: group.chosen(platform, ground),
         }
     }
@@ -195,7 +197,7 @@ fn bases(wanted: &[&Wanted<'_>], tools: &Tools<'_>) -> Result<Bases> {
     let mut bases = BTreeMap::new();
     for one in wanted {
         if let Entry::Vacant(free) = bases.entry(one.base_key()) {
-            free.insert(base::resolve(&one.base, &one.platforms, shelf)?);
+            free.insert(base::resolve(&one.base, Choice::of(&one.platforms), shelf)?);
         }
     }
     Ok(bases)

@@ -5,6 +5,7 @@
 
 mod compiler;
 mod flags;
+mod install;
 mod link;
 mod needs;
 mod settings;
@@ -24,6 +25,10 @@ use crate::workspace::Cargo;
 
 use settings::Settings;
 
+pub(crate) use install::Missing;
+pub(crate) use install::install;
+pub(crate) use install::missing;
+pub(crate) use install::not_installed;
 pub(crate) use link::Chosen;
 pub(crate) use link::Link;
 pub(crate) use link::Target;
@@ -221,5 +226,7 @@ impl Toolchain {
 mod tests;
 #[cfg(test)]
 mod tests_cargo;
+#[cfg(test)]
+mod tests_install;
 #[cfg(test)]
 mod tests_needs;

@@ -29,8 +29,8 @@ fn text_schema(rule: &Rule) -> Value {
         "a path below this file's directory" => {
             json!({"minLength": 1, "pattern": r"^(?!/)(?!(.*/)?\.\.(/|$))", "examples": ["static/"]})
         }
-        "a platform such as `linux/arm64`" => {
-            json!({"pattern": r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$", "examples": ["linux/arm64", "linux/amd64"]})
+        "a platform such as `linux/arm64`, or `all`" => {
+            json!({"pattern": r"^(all|[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?)$", "examples": ["linux/arm64", "linux/amd64"]})
         }
         "`builtin:static`, `scratch`, `oci:DIR` or an image name" => {
             json!({"minLength": 1, "examples": ["scratch", "builtin:static", "oci:layout:latest", "debian:13-slim"]})
