@@ -3,11 +3,17 @@
 //! One `rustc --print sysroot --print host-tuple`; everything else is looked up in the sysroot, in cargo's configuration and in the
 //! environment, which comes in as a value. Nothing is installed and nothing is compiled here: what is missing is named with its command.
 
+mod base_linker;
 mod compiler;
 mod flags;
+mod host_linker;
+mod libraries;
 mod link;
+mod loader;
 mod needs;
 mod settings;
+mod start;
+mod wrapper;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -24,6 +30,11 @@ use crate::workspace::Cargo;
 
 use settings::Settings;
 
+pub(crate) use base_linker::BaseLibraries;
+pub(crate) use libraries::LIBRARIES;
+pub(crate) use libraries::OLDEST;
+pub(crate) use libraries::file_name;
+pub(crate) use libraries::name_for_linker;
 pub(crate) use link::Link;
 pub(crate) use link::Target;
 pub(crate) use link::link;
@@ -42,6 +53,8 @@ pub(crate) struct Toolchain {
     /// The triple that rustc itself runs on.
     pub(crate) host: String,
     pub(crate) cargo_home: PathBuf,
+    /// The root of the file system, where this machine's libraries lie.
+    root: PathBuf,
     /// The compiler itself, without rustup's proxy.
     rustc: PathBuf,
     directory: PathBuf,
@@ -71,6 +84,7 @@ pub(crate) fn probe(
         sysroot,
         host,
         cargo_home,
+        root: PathBuf::from("/"),
         rustc,
         directory: directory.to_owned(),
         cargo: cargo.clone(),
@@ -189,12 +203,17 @@ impl Toolchain {
     }
 
     fn has_lld(&self) -> bool {
-        let own = self
+        self.own_program("rust-lld").is_some() || self.on_path("rust-lld")
+    }
+
+    /// A program that lies among the toolchain's own.
+    fn own_program(&self, name: &str) -> Option<PathBuf> {
+        let programs = self
             .sysroot
             .join("lib/rustlib")
             .join(&self.host)
-            .join("bin/rust-lld");
-        own.is_file() || self.on_path("rust-lld")
+            .join("bin");
+        Some(programs.join(name)).filter(|path| path.is_file())
     }
 
     /// A variable of the environment, or of the `[env]` table that cargo hands to build scripts. Empty is unset.
@@ -221,4 +240,8 @@ mod tests;
 #[cfg(test)]
 mod tests_cargo;
 #[cfg(test)]
+mod tests_host_linker;
+#[cfg(test)]
 mod tests_needs;
+#[cfg(test)]
+mod tests_start;

@@ -59,6 +59,7 @@ impl Machine {
         Toolchain {
             sysroot: self.path("sysroot"),
             host: X86_GNU.to_owned(),
+            root: self.path("root"),
             rustc: PathBuf::from("/no/rustc"),
             cargo_home: self.path("cargo"),
             settings: Settings::load(&cargo(), &place, &environment).expect("settings"),
