@@ -17,10 +17,10 @@ pub(crate) const REF_NAME: &str = "org.opencontainers.image.ref.name";
 /// containerd's annotation for the full name of an image.
 pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 
-/// The two families of image documents.
 /// How many indexes are followed from one to the next, the first one counted; no image needs more than two.
 pub(crate) const DEEPEST: usize = 4;
 
+/// The two families of image documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {
     Oci,

@@ -10,11 +10,8 @@ use crate::base::document::{self, Document, Manifest};
 use crate::base::documents::Documents;
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
-use crate::media;
+use crate::media::{self, DEEPEST};
 use crate::platform::Platform;
-
-/// How deep indexes may nest.
-const DEEPEST: usize = 3;
 
 /// A pointer to a manifest or index: descriptors know type and size, references only the digest.
 #[derive(Clone, Debug)]
@@ -77,7 +74,7 @@ impl<'a> Walk<'a> {
 
     /// Looks at the children of the outermost index.
     pub(super) fn begin(&mut self, children: &[Descriptor]) -> Result<()> {
-        self.enter(children, DEEPEST)
+        self.enter(children, DEEPEST - 1)
     }
 
     /// Looks at the children of an index, below which `depth` more may lie.

@@ -5,6 +5,7 @@
 mod areas;
 mod base_layers;
 mod earlier;
+mod groups;
 mod layers;
 mod outputs;
 mod push;

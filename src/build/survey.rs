@@ -10,20 +10,24 @@ use anyhow::Result;
 
 use crate::base::{self, Base, Shelf};
 use crate::build::areas::{self, Area};
+use crate::build::groups::{self, Ground, Group};
 use crate::build::{Tools, base_layers, layers};
 use crate::compile::{self, Job};
 use crate::config::Config;
 use crate::digest::Descriptor;
 use crate::fault::Fault;
 use crate::plan::asked::Asked;
-use crate::plan::request::{Progress, Request};
+use crate::plan::request::Request;
 use crate::plan::wanted::{self, Wanted};
 use crate::plan::{self, BaseKey, Known, Plan};
 use crate::platform::Platform;
 use crate::publish;
 use crate::store::Store;
-use crate::toolchain::{self, Link, Question, Toolchain};
+use crate::toolchain::Chosen;
 use crate::workspace::Workspace;
+
+/// Every base that is wanted, resolved.
+pub(crate) type Bases = BTreeMap<BaseKey, Base>;
 
 /// Flags of cargo build that rbuild gives itself, with what to use instead.
 const OURS: [(&str, &str); 4] = [
@@ -56,22 +60,86 @@ pub(crate) fn plan(request: &Request, config: &Config, tools: &Tools<'_>) -> Res
         .idle(&workspaces)
         .iter()
         .for_each(|note| tools.notes.say(note));
-    let mut wanted = Vec::new();
-    let mut jobs = Vec::new();
-    for area in &areas {
-        let host = area.host(request)?;
-        for candidate in area.candidates() {
-            let one = wanted::wanted(candidate, asked, &host)?;
-            jobs.push(job(&one, area, (asked, tools))?);
-            wanted.push(one);
-        }
-    }
-    let known = known(compile::group(jobs), &wanted, (request, tools))?;
-    let plan = plan::plan(asked, &wanted, known)?;
+    let wanted = wanted(&areas, asked)?;
+    let groups = groups::groups(&wanted, asked, tools)?;
+    groups.iter().try_for_each(Group::look)?;
+    let wanted: Vec<&Wanted<'_>> = wanted.iter().map(|(_, one)| one).collect();
+    let bases = bases(&wanted, tools)?;
+    let ground = Ground {
+        asked,
+        tools,
+        bases: &bases,
+    };
+    let jobs = groups.iter().map(|group| group.job(ground));
+    let jobs = compile::group(jobs.collect::<Result<_>>()?);
+    let plan = plan::plan(
+        asked,
+        &wanted,
+        known(jobs, bases, &wanted, (request, tools))?,
+    )?;
     plan.images.iter().try_for_each(layers::look)?;
     look_at_targets(&plan, tools)?;
     base_layers::look(&plan, tools)?;
     Ok(plan)
+}
+
+/// How each group would be linked for each of its platforms, and why: what `plan` decides, with nothing compiled and every refusal kept.
+#[expect(dead_code, reason = "`rbuild doctor` asks it")]
+pub(crate) fn chosen(
+    request: &Request,
+    config: &Config,
+    tools: &Tools<'_>,
+) -> Result<Vec<Considered>> {
+    let asked = Asked { request, config };
+    let areas = areas::areas(asked, tools)?;
+    let wanted = wanted(&areas, asked)?;
+    let groups = groups::groups(&wanted, asked, tools)?;
+    let wanted: Vec<&Wanted<'_>> = wanted.iter().map(|(_, one)| one).collect();
+    let bases = bases(&wanted, tools)?;
+    let ground = Ground {
+        asked,
+        tools,
+        bases: &bases,
+    };
+    let of_group = |group: &Group<'_>| -> Vec<Considered> {
+        let one = |platform| Considered::of(group, platform, ground);
+        group.platforms().iter().map(one).collect()
+    };
+    Ok(groups.iter().flat_map(of_group).collect())
+}
+
+/// What would be done for one platform of one cargo call.
+#[expect(dead_code, reason = "`rbuild doctor` asks it")]
+pub(crate) struct Considered {
+    pub(crate) platform: Platform,
+    /// The binaries of the call.
+    pub(crate) binaries: Vec<String>,
+    pub(crate) chosen: Result<Chosen>,
+}
+
+impl Considered {
+    fn of(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Considered {
+        let binaries = group.wanted.iter();
+        Considered {
+            platform: platform.clone(),
+            binaries: binaries
+                .map(|one| one.candidate.binary.to_owned())
+                .collect(),
+            chosen: group.chosen(platform, ground),
+        }
+    }
+}
+
+/// Everything that was selected, in the order of the areas.
+fn wanted<'a>(areas: &'a [Area], asked: Asked<'a>) -> Result<Vec<(&'a Area, Wanted<'a>)>> {
+    let mut wanted = Vec::new();
+    for area in areas {
+        let host = area.host(asked.request)?;
+        for candidate in area.candidates() {
+            wanted.push((area, wanted::wanted(candidate, asked, &host)?));
+        }
+    }
+    Ok(wanted)
 }
 
 /// Every place that will be written to.
@@ -94,75 +162,12 @@ fn refuse_ours(flag: &str) -> Result<()> {
     )
 }
 
-fn job(wanted: &Wanted<'_>, area: &Area, (asked, tools): (Asked<'_>, &Tools<'_>)) -> Result<Job> {
-    let flags = wanted.flags(asked);
-    let mut env = wanted.env(asked).to_vec();
-    let (directory, toolchain) = place(wanted, area, tools)?;
-    let toolchain = toolchain.for_build(&env, &flags)?;
-    env.extend(quieter(asked.request.progress));
-    let link = |platform| link(platform, wanted, &toolchain, (asked, tools));
-    Ok(Job {
-        links: wanted.platforms.iter().map(link).collect::<Result<_>>()?,
-        cargo: area.cargo.clone(),
-        directory,
-        target_directory: area.workspace.target_directory.clone(),
-        profile: wanted.profile(asked).to_owned(),
-        features: wanted.features(asked),
-        flags,
-        env,
-        wanted: vec![compile::Wanted::new(
-            wanted.candidate.package,
-            wanted.candidate.binary,
-        )],
-    })
-}
-
-/// Where cargo runs for a build, and the toolchain there: the `dir` of the configuration if it lies in the workspace.
-fn place(wanted: &Wanted<'_>, area: &Area, tools: &Tools<'_>) -> Result<(PathBuf, Toolchain)> {
-    let configured = wanted.build.map(|build| build.dir.as_path());
-    let within = configured.filter(|dir| dir.starts_with(&area.workspace.root));
-    match within.filter(|dir| **dir != *area.directory) {
-        None => Ok((area.directory.clone(), area.toolchain.clone())),
-        Some(dir) => Ok((dir.to_owned(), areas::probe(&area.cargo, dir, tools)?)),
-    }
-}
-
-/// How cargo is told what to show; variables, because they change nothing that is compiled.
-fn quieter(progress: Progress) -> Option<(String, String)> {
-    let (name, value) = match progress {
-        Progress::Auto => return None,
-        Progress::Plain => ("CARGO_TERM_PROGRESS_WHEN", "never"),
-        Progress::Quiet => ("CARGO_TERM_QUIET", "true"),
-    };
-    Some((name.to_owned(), value.to_owned()))
-}
-
-fn link(
-    platform: &Platform,
-    wanted: &Wanted<'_>,
-    toolchain: &Toolchain,
-    (asked, tools): (Asked<'_>, &Tools<'_>),
-) -> Result<Link> {
-    let libc = wanted.build.map(|build| build.libc).unwrap_or_default();
-    let target = toolchain::target(toolchain, platform, libc)?;
-    target.note.iter().for_each(|note| tools.notes.say(note));
-    let workspace = wanted.candidate.workspace;
-    let question = Question {
-        workspace,
-        packages: vec![wanted.candidate.package.id.clone()],
-        features: &wanted.features(asked),
-        memory: tools.store,
-    };
-    let needs = toolchain::c_needs(toolchain, &question, &target)?;
-    Ok(toolchain::link(toolchain, &target, &workspace.root, &needs)?.link)
-}
-
 fn known(
     jobs: Vec<Job>,
-    wanted: &[Wanted<'_>],
+    bases: Bases,
+    wanted: &[&Wanted<'_>],
     (request, tools): (&Request, &Tools<'_>),
 ) -> Result<Known> {
-    let bases = bases(wanted, tools)?;
     let needs_layers = !request.targets.is_empty();
     let absent = if needs_layers {
         absent(&bases, tools.store)?
@@ -179,7 +184,7 @@ fn known(
 }
 
 /// Each base once for each list of platforms.
-fn bases(wanted: &[Wanted<'_>], tools: &Tools<'_>) -> Result<BTreeMap<BaseKey, Base>> {
+fn bases(wanted: &[&Wanted<'_>], tools: &Tools<'_>) -> Result<Bases> {
     let shelf = Shelf {
         cache: tools.cache,
         spare: tools.store,
@@ -189,8 +194,7 @@ fn bases(wanted: &[Wanted<'_>], tools: &Tools<'_>) -> Result<BTreeMap<BaseKey, B
     };
     let mut bases = BTreeMap::new();
     for one in wanted {
-        let key = (one.base.clone(), one.platforms.clone());
-        if let Entry::Vacant(free) = bases.entry(key) {
+        if let Entry::Vacant(free) = bases.entry(one.base_key()) {
             free.insert(base::resolve(&one.base, &one.platforms, shelf)?);
         }
     }
@@ -198,10 +202,7 @@ fn bases(wanted: &[Wanted<'_>], tools: &Tools<'_>) -> Result<BTreeMap<BaseKey, B
 }
 
 /// What neither the bases' own layouts hold nor `made`, where layers that were fetched earlier lie.
-fn absent(
-    bases: &BTreeMap<BaseKey, Base>,
-    made: &Store,
-) -> Result<BTreeMap<BaseKey, Vec<Descriptor>>> {
+fn absent(bases: &Bases, made: &Store) -> Result<BTreeMap<BaseKey, Vec<Descriptor>>> {
     let mut absent: BTreeMap<BaseKey, Vec<Descriptor>> = BTreeMap::new();
     for (key, base) in bases {
         for image in &base.images {
@@ -216,7 +217,7 @@ fn absent(
 }
 
 /// The `kodata/` directories that are there.
-fn kodata(wanted: &[Wanted<'_>]) -> BTreeSet<PathBuf> {
+fn kodata(wanted: &[&Wanted<'_>]) -> BTreeSet<PathBuf> {
     let beside = wanted
         .iter()
         .map(|one| one.candidate.package.directory.join("kodata"));

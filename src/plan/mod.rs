@@ -104,7 +104,7 @@ pub(crate) fn look(request: &Request) -> Result<()> {
 }
 
 /// Decides what to do, or refuses.
-pub(crate) fn plan(asked: Asked<'_>, wanted: &[Wanted<'_>], known: Known) -> Result<Plan> {
+pub(crate) fn plan(asked: Asked<'_>, wanted: &[&Wanted<'_>], known: Known) -> Result<Plan> {
     let request = asked.request;
     look(request)?;
     let targets = push::targets(request, known.registry.as_ref())?;
@@ -129,7 +129,7 @@ fn image(wanted: &Wanted<'_>, asked: Asked<'_>, known: &Known) -> Result<ImagePl
     let configured = wanted.build.and_then(|build| build.image.name.as_deref());
     let kodata = candidate.package.directory.join("kodata");
     let kodata = known.kodata.contains(&kodata).then_some(kodata);
-    let base = &known.bases[&(wanted.base.clone(), wanted.platforms.clone())];
+    let base = &known.bases[&wanted.base_key()];
     let naming = &asked.request.naming;
     Ok(ImagePlan {
         package: candidate.package.id.clone(),

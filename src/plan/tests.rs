@@ -102,7 +102,7 @@ fn planned(
     let kodata = BTreeSet::from([PathBuf::from("/w/tool/kodata")]);
     plan(
         asked,
-        &all,
+        &all.iter().collect::<Vec<_>>(),
         Known {
             jobs: Vec::new(),
             bases,

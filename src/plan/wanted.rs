@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::base::name::Name;
 use crate::config::Build;
+use crate::plan::BaseKey;
 use crate::plan::asked::{Asked, Candidate};
 use crate::platform::Platform;
 use crate::workspace::Features;
@@ -35,6 +36,10 @@ pub(crate) fn wanted<'a>(
 
 /// What cargo is told about this binary: the request's words, then the configuration's.
 impl<'a> Wanted<'a> {
+    pub(crate) fn base_key(&self) -> BaseKey {
+        (self.base.clone(), self.platforms.clone())
+    }
+
     pub(crate) fn features(&self, asked: Asked<'_>) -> Features {
         asked.features(self.build)
     }

@@ -11,6 +11,7 @@ use crate::reference::Reference;
 use crate::registry::auth::Access;
 use crate::registry::client::{Ask, Client, Target};
 use crate::registry::endpoint::Repository;
+use crate::registry::patience::Patience;
 use crate::registry::{Cause, Error, Registry};
 
 impl Registry {
@@ -23,7 +24,10 @@ impl Registry {
         let place = Repository::origin(repository);
         let lacking = Mutex::new(Vec::new());
         self.together(blobs, async |blob| {
-            if !has(self.client(), &place, blob).await? {
+            let client = self.client();
+            let mut patience = client.transport.patience();
+            let asked = (&place, Access::Push);
+            if !client.has(asked, blob, &mut patience).await? {
                 let mut lacking = lacking.lock().expect("nobody panics with it");
                 lacking.push(blob.clone());
             }
@@ -33,20 +37,40 @@ impl Registry {
     }
 }
 
-/// Asked with the right to push, as the push will be.
-async fn has(client: &Client, place: &Repository, blob: &Descriptor) -> Result<bool, Error> {
-    let ask = Ask {
-        repository: place,
-        access: Access::Push,
-        method: Method::HEAD,
-        target: Target::Path(format!("blobs/{}", blob.digest)),
-        headers: Vec::new(),
-        body: None,
-    };
-    match client.send(&ask, &mut client.transport.patience()).await {
-        Ok(response) => Ok(response.status() == 200),
-        // Some registries refuse HEAD of blobs to those who may push them.
-        Err(error) if error.cause == Cause::Unauthorized => Ok(false),
-        Err(error) => Err(error),
+impl Client {
+    /// Whether a repository has a blob; an answer that does not say yes is no.
+    pub(super) async fn has(
+        &self,
+        (place, access): (&Repository, Access),
+        blob: &Descriptor,
+        patience: &mut Patience,
+    ) -> Result<bool, Error> {
+        let ask = Ask {
+            repository: place,
+            access,
+            method: Method::HEAD,
+            target: Target::Path(format!("blobs/{}", blob.digest)),
+            headers: Vec::new(),
+            body: None,
+        };
+        match self.send(&ask, patience).await {
+            Ok(response) => Ok(response.status() == 200),
+            // Some registries refuse HEAD of blobs to those who may push them.
+            Err(error) if error.cause == Cause::Denied => Ok(false),
+            Err(error) => self.unless_shut_out(place, error, false).await,
+        }
+    }
+
+    /// `unknown` where a registry that may let us push merely does not say: who is refused altogether asks nothing more.
+    pub(super) async fn unless_shut_out<T>(
+        &self,
+        place: &Repository,
+        error: Error,
+        unknown: T,
+    ) -> Result<T, Error> {
+        match error.cause {
+            Cause::Unauthorized if !self.keeper.is_shut_out(place).await => Ok(unknown),
+            _ => Err(error),
+        }
     }
 }

@@ -181,16 +181,10 @@ impl Push<'_> {
         let mut patience = self.client.transport.patience();
         match self.client.send(&ask, &mut patience).await {
             Ok(response) => Ok(look::digest(&response).filter(|_| response.status() == 200)),
-            Err(error) => self.unless_shut_out(error, None).await,
-        }
-    }
-
-    /// `unknown` where a registry that may let us push merely does not say: who is refused altogether asks nothing more.
-    async fn unless_shut_out<T>(&self, error: Error, unknown: T) -> Result<T, Error> {
-        let keeper = &self.client.keeper;
-        match error.cause {
-            Cause::Unauthorized if !keeper.is_shut_out(&self.target).await => Ok(unknown),
-            _ => Err(error),
+            Err(error) => {
+                let client = &self.client;
+                client.unless_shut_out(&self.target, error, None).await
+            }
         }
     }
 

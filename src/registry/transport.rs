@@ -8,7 +8,7 @@ mod cookies;
 mod decoding;
 mod der;
 mod exchange;
-mod limits;
+pub(super) mod limits;
 mod names;
 mod proxy;
 mod refusal;

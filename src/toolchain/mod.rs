@@ -35,6 +35,7 @@ pub(crate) use libraries::LIBRARIES;
 pub(crate) use libraries::OLDEST;
 pub(crate) use libraries::file_name;
 pub(crate) use libraries::name_for_linker;
+pub(crate) use link::Chosen;
 pub(crate) use link::Link;
 pub(crate) use link::Target;
 pub(crate) use link::link;

@@ -46,6 +46,7 @@ mod peers_strace;
 mod peers_test_registry;
 mod peers_tls;
 mod peers_valid;
+mod platforms;
 mod push;
 mod push_earlier;
 mod push_stopped;

@@ -3,11 +3,8 @@
 use std::collections::BTreeSet;
 use std::sync::Mutex;
 
-use reqwest::Method;
-
 use crate::digest::{Descriptor, Digest};
 use crate::reference::Reference;
-use crate::registry::client::{Ask, Target};
 use crate::registry::patience::Patience;
 use crate::registry::pull::label;
 use crate::registry::push::feed::BRING;
@@ -200,26 +197,14 @@ impl Push<'_> {
             .for_each(|blob| self.record(blob, Way::Present));
     }
 
-    /// Whether the target has a blob; an answer that does not say yes is no.
+    /// Whether the target has a blob.
     pub(super) async fn is_there(
         &self,
         blob: &Descriptor,
         patience: &mut Patience,
     ) -> Result<bool, Error> {
-        let ask = Ask {
-            repository: &self.target,
-            access: self.access.clone(),
-            method: Method::HEAD,
-            target: Target::Path(format!("blobs/{}", blob.digest)),
-            headers: Vec::new(),
-            body: None,
-        };
-        match self.client.send(&ask, patience).await {
-            Ok(response) => Ok(response.status() == 200),
-            // Some registries refuse HEAD of blobs to those who may push them.
-            Err(error) if error.cause == Cause::Denied => Ok(false),
-            Err(error) => self.unless_shut_out(error, false).await,
-        }
+        let place = (&self.target, self.access.clone());
+        self.client.has(place, blob, patience).await
     }
 }
 

@@ -17,10 +17,8 @@ use crate::registry::push::Push;
 use crate::registry::push::blobs::Way;
 use crate::registry::push::feed::{self, Freight};
 use crate::registry::transport::Response;
+use crate::registry::transport::limits::HOPS;
 use crate::registry::{Cause, Error};
-
-/// Redirects of one body.
-const HOPS: usize = 5;
 
 /// What became of a body.
 enum End {

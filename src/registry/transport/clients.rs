@@ -10,7 +10,7 @@ use crate::registry::error::{Cause, Error};
 use crate::registry::settings::Settings;
 use crate::registry::transport::limits::{HEADERS, Times};
 use crate::registry::transport::names::Names;
-use crate::registry::transport::proxy::Proxies;
+use crate::registry::transport::proxy::{Proxies, named};
 use crate::registry::transport::tls::Roots;
 use crate::registry::transport::trust::Trust;
 
@@ -37,11 +37,12 @@ impl Clients {
         trust: impl FnOnce() -> Trust,
         times: Times,
     ) -> Result<Client, Error> {
-        let proxy_speaks_tls = self
-            .proxies
-            .of(url)?
-            .is_some_and(|proxy| proxy.scheme() == "https");
-        let trust = (url.scheme() == "https" || proxy_speaks_tls).then(trust);
+        let proxy = self.proxies.of(url)?;
+        let proxy = proxy.filter(|proxy| proxy.scheme() == "https");
+        let trust = (url.scheme() == "https" || proxy.is_some()).then(trust);
+        if let (Some(proxy), Some(Trust { insecure: true, .. })) = (proxy, &trust) {
+            return Err(unchecked(&proxy));
+        }
         let mut made = self.made.lock().expect("nothing panics here");
         if let Some(client) = made.get(&trust) {
             return Ok(client.clone());
@@ -83,6 +84,53 @@ fn plain(proxies: Proxies, times: Times) -> ClientBuilder {
         .http2_adaptive_window(true)
 }
 
+/// One client checks the registry and its proxy alike, and a proxy that nobody checks would be shown its password.
+fn unchecked(proxy: &Url) -> Error {
+    let message = format!(
+        "`{}` would not be checked, because the registry behind it is not",
+        named(proxy)
+    );
+    Error::new(Cause::Settings, message)
+        .hint("name the registry's certificate as `ca` under `registries` instead of `insecure`")
+        .hint("or name the registry in `NO_PROXY`")
+}
+
 fn unusable(error: &reqwest::Error) -> Error {
     Error::new(Cause::Settings, "cannot make an HTTP client").because(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::OsString;
+
+    use super::*;
+
+    fn clients(proxy: &str) -> Clients {
+        let environment = [(OsString::from("HTTPS_PROXY"), OsString::from(proxy))];
+        let settings = Settings {
+            environment: environment.into(),
+            ..Settings::default()
+        };
+        Clients::new(&settings, &Proxies::new(&settings))
+    }
+
+    fn asked(proxy: &str, insecure: bool) -> Result<Client, Error> {
+        let url = Url::parse("https://registry.example/v2/").expect("a URL");
+        let trust = || Trust {
+            insecure,
+            ..Trust::default()
+        };
+        clients(proxy).of(&url, trust, Times::default())
+    }
+
+    #[test]
+    fn a_proxy_that_speaks_tls_is_checked_or_not_used() {
+        asked("https://proxy.example:8443", false).expect("checked");
+        let error = asked("https://us:pass@proxy.example:8443", true).expect_err("refused");
+        let said = format!("{error:?}");
+        assert_eq!(error.cause, Cause::Settings);
+        assert!(said.contains("https://proxy.example:8443"), "{said}");
+        assert!(!said.contains("pass@"), "{said}");
+        asked("http://proxy.example:8080", true).expect("nothing to be checked");
+    }
 }

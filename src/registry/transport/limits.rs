@@ -12,7 +12,7 @@ pub(super) const LOCATION: usize = 8 * 1024;
 /// All `Warning` headers of a run together.
 pub(super) const WARNINGS: usize = 4096;
 /// Redirects of one request.
-pub(super) const HOPS: usize = 5;
+pub(in crate::registry) const HOPS: usize = 5;
 /// The pieces in which a body is given to the connection: how finely a stalled upload is noticed.
 pub(super) const PIECE: usize = 64 * 1024;
 

@@ -1,0 +1,204 @@
+//! What shares one cargo call, decided before it is known how anything is linked, and then how: once for all binaries of a call.
+//!
+//! What is chosen for a C compiler or a linker is a variable of the whole call. If each binary chose for itself, one with C code would
+//! split the call and every dependency would be compiled twice. Nothing is compiled here; `compile::group` has the last word.
+
+use std::path::PathBuf;
+
+use anyhow::Result;
+
+use crate::base::Base;
+use crate::base::name::Name;
+use crate::build::Tools;
+use crate::build::areas::{self, Area};
+use crate::build::survey::Bases;
+use crate::compile::{self, Job};
+use crate::config::Libc;
+use crate::plan::asked::Asked;
+use crate::plan::request::Progress;
+use crate::plan::wanted::Wanted;
+use crate::platform::Platform;
+use crate::toolchain::{self, Chosen, Question, Toolchain};
+use crate::workspace::Features;
+
+/// Binaries of one workspace that one cargo call can make.
+pub(crate) struct Group<'a> {
+    area: &'a Area,
+    terms: Terms,
+    /// The one that serves the directory, with the variables and flags of the call.
+    toolchain: Toolchain,
+    pub(crate) wanted: Vec<&'a Wanted<'a>>,
+}
+
+/// What makes two binaries need two calls.
+#[derive(Clone, Debug, PartialEq)]
+struct Terms {
+    directory: PathBuf,
+    profile: String,
+    features: Features,
+    flags: Vec<String>,
+    env: Vec<(String, String)>,
+    platforms: Vec<Platform>,
+    libc: Libc,
+    /// Where the base's own libc is linked against, another base is another call.
+    base: Option<Name>,
+}
+
+/// What questions about a group are answered from.
+#[derive(Clone, Copy)]
+pub(crate) struct Ground<'a> {
+    pub(crate) asked: Asked<'a>,
+    pub(crate) tools: &'a Tools<'a>,
+    pub(crate) bases: &'a Bases,
+}
+
+/// As few groups as there can be, in the order of their first binaries.
+pub(crate) fn groups<'a>(
+    wanted: &'a [(&'a Area, Wanted<'a>)],
+    asked: Asked<'a>,
+    tools: &Tools<'_>,
+) -> Result<Vec<Group<'a>>> {
+    let mut groups: Vec<Group<'a>> = Vec::new();
+    for (area, one) in wanted {
+        let terms = terms(one, area, asked);
+        match groups.iter_mut().find(|group| group.takes(area, &terms)) {
+            Some(group) => group.wanted.push(one),
+            None => groups.push(Group::begin(area, terms, one, tools)?),
+        }
+    }
+    Ok(groups)
+}
+
+fn terms(wanted: &Wanted<'_>, area: &Area, asked: Asked<'_>) -> Terms {
+    let libc = wanted.build.map(|build| build.libc).unwrap_or_default();
+    Terms {
+        directory: directory(wanted, area),
+        profile: wanted.profile(asked).to_owned(),
+        features: wanted.features(asked),
+        flags: wanted.flags(asked),
+        env: wanted.env(asked).to_vec(),
+        platforms: wanted.platforms.clone(),
+        libc,
+        base: (libc == Libc::Gnu).then(|| wanted.base.clone()),
+    }
+}
+
+/// Where cargo runs for a build: the `dir` of the configuration if it lies in the workspace.
+fn directory(wanted: &Wanted<'_>, area: &Area) -> PathBuf {
+    let configured = wanted.build.map(|build| &build.dir);
+    let within = configured.filter(|dir| dir.starts_with(&area.workspace.root));
+    within.unwrap_or(&area.directory).clone()
+}
+
+impl<'a> Group<'a> {
+    fn begin(
+        area: &'a Area,
+        terms: Terms,
+        first: &'a Wanted<'a>,
+        tools: &Tools<'_>,
+    ) -> Result<Group<'a>> {
+        let toolchain = match terms.directory == area.directory {
+            true => area.toolchain.clone(),
+            false => areas::probe(&area.cargo, &terms.directory, tools)?,
+        };
+        Ok(Group {
+            area,
+            toolchain: toolchain.for_build(&terms.env, &terms.flags)?,
+            terms,
+            wanted: vec![first],
+        })
+    }
+
+    fn takes(&self, area: &Area, terms: &Terms) -> bool {
+        std::ptr::eq(self.area, area) && self.terms == *terms
+    }
+
+    pub(crate) fn platforms(&self) -> &[Platform] {
+        &self.terms.platforms
+    }
+
+    /// Refuses a platform that nothing can be compiled for, before a base is asked for.
+    pub(crate) fn look(&self) -> Result<()> {
+        let target = |platform| toolchain::target(&self.toolchain, platform, self.terms.libc);
+        let mut targets = self.terms.platforms.iter().map(target);
+        targets.try_for_each(|target| target.map(drop))
+    }
+
+    /// How all of it is linked for one of its platforms.
+    pub(crate) fn chosen(&self, platform: &Platform, ground: Ground<'_>) -> Result<Chosen> {
+        let target = toolchain::target(&self.toolchain, platform, self.terms.libc)?;
+        let notes = ground.tools.notes;
+        target.note.iter().for_each(|note| notes.say(note));
+        let workspace = &self.area.workspace;
+        let question = Question {
+            workspace,
+            packages: self.packages(),
+            features: &self.terms.features,
+            memory: ground.tools.store,
+        };
+        let needs = toolchain::c_needs(&self.toolchain, &question, &target)?;
+        toolchain::link(&self.toolchain, &target, &workspace.root, &needs)
+    }
+
+    /// The ids of the packages, each once.
+    fn packages(&self) -> Vec<String> {
+        let ids = self
+            .wanted
+            .iter()
+            .map(|one| one.candidate.package.id.clone());
+        let mut ids: Vec<String> = ids.collect();
+        ids.sort();
+        ids.dedup();
+        ids
+    }
+
+    /// The base that its binaries go on, where they are linked against it.
+    #[expect(dead_code, reason = "linking against the base's libc comes with it")]
+    pub(crate) fn base<'b>(&self, ground: Ground<'b>) -> Option<&'b Base> {
+        let first = self.wanted.first()?;
+        self.terms.base.as_ref()?;
+        ground.bases.get(&first.base_key())
+    }
+
+    /// The call, with every link of it.
+    pub(crate) fn job(&self, ground: Ground<'_>) -> Result<Job> {
+        let Terms {
+            directory,
+            profile,
+            features,
+            flags,
+            env,
+            ..
+        } = self.terms.clone();
+        let mut env = env;
+        env.extend(quieter(ground.asked.request.progress));
+        let link = |platform| Ok(self.chosen(platform, ground)?.link);
+        Ok(Job {
+            links: self.platforms().iter().map(link).collect::<Result<_>>()?,
+            cargo: self.area.cargo.clone(),
+            directory,
+            target_directory: self.area.workspace.target_directory.clone(),
+            profile,
+            features,
+            flags,
+            env,
+            wanted: self.binaries(),
+        })
+    }
+
+    fn binaries(&self) -> Vec<compile::Wanted> {
+        let one =
+            |one: &&Wanted<'_>| compile::Wanted::new(one.candidate.package, one.candidate.binary);
+        self.wanted.iter().map(one).collect()
+    }
+}
+
+/// How cargo is told what to show; variables, because they change nothing that is compiled.
+fn quieter(progress: Progress) -> Option<(String, String)> {
+    let (name, value) = match progress {
+        Progress::Auto => return None,
+        Progress::Plain => ("CARGO_TERM_PROGRESS_WHEN", "never"),
+        Progress::Quiet => ("CARGO_TERM_QUIET", "true"),
+    };
+    Some((name.to_owned(), value.to_owned()))
+}
