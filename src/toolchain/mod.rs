@@ -8,6 +8,7 @@ mod compiler;
 mod flags;
 mod host_linker;
 mod libraries;
+mod health;
 mod link;
 mod loader;
 mod needs;
@@ -35,8 +36,11 @@ pub(crate) use libraries::LIBRARIES;
 pub(crate) use libraries::OLDEST;
 pub(crate) use libraries::file_name;
 pub(crate) use libraries::name_for_linker;
+pub(crate) use health::with_c;
+pub(crate) use health::without_c;
 pub(crate) use link::Chosen;
 pub(crate) use link::Link;
+pub(crate) use link::Site;
 pub(crate) use link::Target;
 pub(crate) use link::link;
 pub(crate) use link::target;
@@ -56,6 +60,8 @@ pub(crate) struct Toolchain {
     pub(crate) cargo_home: PathBuf,
     /// The root of the file system, where this machine's libraries lie.
     root: PathBuf,
+    /// Below which distributions put headers.
+    usr: PathBuf,
     /// The compiler itself, without rustup's proxy.
     rustc: PathBuf,
     directory: PathBuf,
@@ -86,6 +92,7 @@ pub(crate) fn probe(
         host,
         cargo_home,
         root: PathBuf::from("/"),
+        usr: PathBuf::from("/usr"),
         rustc,
         directory: directory.to_owned(),
         cargo: cargo.clone(),
@@ -229,12 +236,22 @@ impl Toolchain {
     }
 
     fn on_path(&self, program: &str) -> bool {
-        let path = self.environment.get(OsStr::new("PATH"));
-        path.is_some_and(|path| {
-            std::env::split_paths(path).any(|directory| directory.join(program).is_file())
-        })
+        self.path_of(program).is_some()
+    }
+
+    /// Where a program lies; one with a `/` is a path already, from the directory of the build.
+    fn path_of(&self, program: &str) -> Option<PathBuf> {
+        if program.contains('/') {
+            return Some(self.directory.join(program)).filter(|path| path.is_file());
+        }
+        let path = self.environment.get(OsStr::new("PATH"))?;
+        let mut places = std::env::split_paths(path).map(|directory| directory.join(program));
+        places.find(|place| place.is_file())
     }
 }
+
+#[cfg(test)]
+pub(crate) use tests::link_at;
 
 #[cfg(test)]
 mod tests;

@@ -10,6 +10,7 @@ mod cache_warm;
 mod clients;
 mod counts;
 mod crowd;
+mod doctor;
 mod endless;
 mod engines;
 mod feed;
@@ -69,6 +70,7 @@ mod talk;
 mod test_registry_auth;
 mod test_registry_behaves;
 mod test_registry_faults;
+mod transcripts;
 mod warm;
 
 #[path = "../support/test_registry/mod.rs"]
