@@ -8,11 +8,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use super::compiler::Ask;
 use super::host_linker;
+use super::link::names_linker;
 use super::start;
 use super::wrapper::{Side, Wrapper};
-use super::{Target, Toolchain};
-use crate::store::Store;
+use super::{CNeed, Target, Toolchain};
 
 /// What a base image has to link against.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -36,57 +37,69 @@ pub(super) enum BaseLinker {
     },
 }
 
-/// Chooses for a target of glibc that no C is compiled for. `root` is the workspace root.
-pub(super) fn choose(
-    (toolchain, target): (&Toolchain, &Target),
-    base: &BaseLibraries,
-    root: &Path,
-    kits: &Store,
-) -> Result<Option<BaseLinker>> {
-    let directory = match base {
-        BaseLibraries::NotAsked => return Ok(None),
-        BaseLibraries::Lacking { reason, hint } => {
-            return Ok(Some(BaseLinker::Lacking {
-                reason: reason.clone(),
-                hint: Some(hint.clone()),
-            }));
-        }
-        BaseLibraries::At(directory) => directory,
+/// Whether a program may be linked against its base: with glibc, dynamically, from Rust alone, by whom rbuild chooses.
+pub(crate) fn is_wanted(toolchain: &Toolchain, target: &Target, needs: &[CNeed]) -> Result<bool> {
+    if target.is_musl() || target.is_static || !needs.is_empty() {
+        return Ok(false);
+    }
+    let flags = toolchain.settings.rustflags(target.triple)?;
+    let is_told = names_linker(&flags)
+        || flags.iter().any(|flag| {
+            flag.contains("linker-flavor=") || flag.contains("+crt-static")
+        });
+    Ok(!is_told && !toolchain.settings.has_linker(target.triple)?)
+}
+
+/// The linker, if the base was looked into.
+pub(super) fn choose(ask: &Ask<'_>) -> Result<Option<BaseLinker>> {
+    let lacking = |reason: &str, hint: Option<&String>| {
+        Ok(Some(BaseLinker::Lacking {
+            reason: reason.to_owned(),
+            hint: hint.cloned(),
+        }))
     };
-    let lacking = |reason: String| Ok(Some(BaseLinker::Lacking { reason, hint: None }));
+    match ask.site.base {
+        BaseLibraries::NotAsked => Ok(None),
+        BaseLibraries::Lacking { reason, hint } => lacking(reason, Some(hint)),
+        BaseLibraries::At(directory) => match program(ask, directory)? {
+            Ok(program) => Ok(Some(BaseLinker::Program(program))),
+            Err(reason) => lacking(&reason, None),
+        },
+    }
+}
+
+/// The wrapper, or why there is none.
+fn program(ask: &Ask<'_>, libraries: &Path) -> Result<Result<String, String>> {
+    let (toolchain, target, kits) = (ask.toolchain, ask.target, ask.site.kits);
     let (Some(linker), Some(loader)) =
         (toolchain.own_program("rust-lld"), target.platform.loader())
     else {
-        return lacking("this toolchain has no rust-lld".to_owned());
+        return Ok(Err("this toolchain has no rust-lld".to_owned()));
     };
-    if !start::is_known(target.triple) {
-        return lacking(format!(
-            "rbuild cannot start a program for `{}`",
-            target.triple
-        ));
-    }
     let is_host = target.triple == toolchain.host;
-    if is_host && toolchain.on_path("cc") && host_may_need_c(root) {
-        return lacking("build scripts of this program may bring C, which `cc` links".to_owned());
+    if is_host && toolchain.on_path("cc") && host_may_need_c(ask.site.root) {
+        let reason = "build scripts of this program may bring C, which `cc` links";
+        return Ok(Err(reason.to_owned()));
     }
     let side = Side {
         start: start::files(toolchain, target.triple, kits)?,
-        libraries: directory.clone(),
+        libraries: libraries.to_owned(),
         loader: loader.to_owned(),
     };
-    let (side, target) = match is_host.then(|| host_linker::side(toolchain, kits)) {
-        None => (side, None),
-        Some(host) => match host? {
+    let (side, target) = if is_host {
+        match host_linker::side(toolchain, kits)? {
             Ok(host) => (host, Some((target.triple, side))),
-            Err(reason) => return lacking(reason),
-        },
+            Err(reason) => return Ok(Err(reason)),
+        }
+    } else {
+        (side, None)
     };
     let wrapper = Wrapper {
         linker: &linker,
         side,
         target,
     };
-    Ok(Some(BaseLinker::Program(wrapper.write(kits)?)))
+    Ok(Ok(wrapper.write(kits)?))
 }
 
 /// Whether a package in the lock file uses a C compiler or looks for C libraries. The target is known to need none, so this is about build

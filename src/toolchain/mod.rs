@@ -6,6 +6,7 @@
 mod base_linker;
 mod compiler;
 mod flags;
+mod gnu;
 mod host_linker;
 mod libraries;
 mod health;
@@ -32,6 +33,7 @@ use crate::workspace::Cargo;
 use settings::Settings;
 
 pub(crate) use base_linker::BaseLibraries;
+pub(crate) use base_linker::is_wanted as takes_base;
 pub(crate) use libraries::LIBRARIES;
 pub(crate) use libraries::OLDEST;
 pub(crate) use libraries::file_name;

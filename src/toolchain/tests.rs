@@ -119,6 +119,7 @@ pub(crate) fn link_at(
         root,
         kits: &kits(place.path()),
         sysroots: &BTreeMap::new(),
+        base: &BaseLibraries::NotAsked,
     };
     link(toolchain, target, needs, site)
 }
