@@ -86,19 +86,24 @@ pub(super) fn platforms(request: &Request, tools: &Tools<'_>) -> Result<Vec<Sect
     };
     let section = |platform: &Platform| Section {
         about: About::Platform(platform.clone()),
-        findings: possible(&toolchain, platform),
+        findings: possible(&toolchain, platform, tools),
     };
     Ok(platforms.iter().map(section).collect())
 }
 
-fn possible(toolchain: &Toolchain, platform: &Platform) -> Vec<Finding> {
+fn possible(toolchain: &Toolchain, platform: &Platform, tools: &Tools<'_>) -> Vec<Finding> {
     let target = toolchain::target(toolchain, platform, Libc::Auto);
-    let pure = target.and_then(|target| Ok((toolchain::without_c(toolchain, &target)?, target)));
+    let pure = target.and_then(|target| {
+        Ok((
+            toolchain::without_c(toolchain, &target, tools.store)?,
+            target,
+        ))
+    });
     let (reasons, target) = match pure {
         Ok((chosen, target)) => (chosen.reasons, target),
         Err(error) => return vec![Finding::refused(error)],
     };
-    let with_c = match toolchain::with_c(toolchain, &target) {
+    let with_c = match toolchain::with_c(toolchain, &target, tools.store) {
         Ok(chosen) => {
             let more = chosen.reasons.into_iter();
             let more: Vec<String> = more.filter(|reason| !reasons.contains(reason)).collect();

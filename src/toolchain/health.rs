@@ -2,11 +2,13 @@
 //!
 //! For `rbuild doctor` alone. Looks at files, starts nothing and decides nothing: what is chosen is said by [`super::link`].
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{CNeed, Chosen, Target, Toolchain, link};
+use super::{CNeed, Chosen, Site, Target, Toolchain, link};
+use crate::store::Store;
 
 /// Stands for whatever brings C code where there is no program to ask.
 const SOME_CRATE: &str = "a crate with C code";
@@ -40,15 +42,29 @@ impl Toolchain {
 }
 
 /// What would be chosen if a program brought C code.
-pub(crate) fn with_c(toolchain: &Toolchain, target: &Target) -> Result<Chosen> {
+pub(crate) fn with_c(toolchain: &Toolchain, target: &Target, kits: &Store) -> Result<Chosen> {
     let need = CNeed {
         package: SOME_CRATE.to_owned(),
         why: vec![SOME_CRATE.to_owned()],
+        is_cxx: false,
     };
-    link(toolchain, target, &toolchain.directory, &[need])
+    considered(toolchain, target, (&[need], kits))
 }
 
 /// What would be chosen for a program of Rust alone.
-pub(crate) fn without_c(toolchain: &Toolchain, target: &Target) -> Result<Chosen> {
-    link(toolchain, target, &toolchain.directory, &[])
+pub(crate) fn without_c(toolchain: &Toolchain, target: &Target, kits: &Store) -> Result<Chosen> {
+    considered(toolchain, target, (&[], kits))
+}
+
+fn considered(
+    toolchain: &Toolchain,
+    target: &Target,
+    (needs, kits): (&[CNeed], &Store),
+) -> Result<Chosen> {
+    let site = Site {
+        root: &toolchain.directory,
+        kits,
+        sysroots: &BTreeMap::new(),
+    };
+    link(toolchain, target, needs, site)
 }
