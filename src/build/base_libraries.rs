@@ -43,9 +43,7 @@ pub(crate) fn of(base: &Base, platform: &Platform, tools: &Tools<'_>) -> Result<
             &found,
             (&stores, tools.store),
         )?)),
-        Err(Lack { what, mend }) => {
-            Ok(lacking(format!("`{}` {what}", base.name), mend))
-        }
+        Err(Lack { what, mend }) => Ok(lacking(format!("`{}` {what}", base.name), mend)),
     }
 }
 
@@ -73,7 +71,12 @@ fn found(contents: &Contents, platform: &Platform) -> Result<Vec<(String, String
         let Some((path, library)) = library else {
             return Err(lack(name, platform));
         };
-        if name == "libc.so.6" && !library.versions.iter().any(|name| name == toolchain::OLDEST) {
+        if name == "libc.so.6"
+            && !library
+                .versions
+                .iter()
+                .any(|name| name == toolchain::OLDEST)
+        {
             return Err(Lack {
                 what: "has a glibc that is older than 2.34".to_owned(),
                 mend: MEND,

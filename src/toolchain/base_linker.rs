@@ -44,9 +44,9 @@ pub(crate) fn is_wanted(toolchain: &Toolchain, target: &Target, needs: &[CNeed])
     }
     let flags = toolchain.settings.rustflags(target.triple)?;
     let is_told = names_linker(&flags)
-        || flags.iter().any(|flag| {
-            flag.contains("linker-flavor=") || flag.contains("+crt-static")
-        });
+        || flags
+            .iter()
+            .any(|flag| flag.contains("linker-flavor=") || flag.contains("+crt-static"));
     Ok(!is_told && !toolchain.settings.has_linker(target.triple)?)
 }
 

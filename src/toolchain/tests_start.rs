@@ -6,13 +6,10 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Output;
 
-use object::Object;
-use object::read::elf::ElfFile64;
 use tempfile::TempDir;
 
-use super::tests::{X86_GNU, cargo};
+use super::tests::cargo;
 use super::wrapper::{Side, Wrapper};
-use crate::digest::Digest;
 use crate::notes::Notes;
 use crate::platform::Platform;
 use crate::store::Store;
