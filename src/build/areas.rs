@@ -164,8 +164,12 @@ impl Area {
 
 /// The toolchain that serves `directory`.
 pub(crate) fn probe(cargo: &Cargo, directory: &Path, tools: &Tools<'_>) -> Result<Toolchain> {
-    let rustc = variable(tools, "RUSTC").unwrap_or(OsStr::new("rustc"));
-    toolchain::probe(rustc, cargo, directory, tools.environment)
+    toolchain::probe(rustc(tools), cargo, directory, tools.environment)
+}
+
+/// `$RUSTC`, or `rustc`.
+pub(super) fn rustc<'a>(tools: &Tools<'a>) -> &'a OsStr {
+    variable(tools, "RUSTC").unwrap_or(OsStr::new("rustc"))
 }
 
 fn variable<'a>(tools: &Tools<'a>, name: &str) -> Option<&'a OsStr> {
@@ -176,7 +180,8 @@ fn variable<'a>(tools: &Tools<'a>, name: &str) -> Option<&'a OsStr> {
     value.filter(|value| !value.is_empty())
 }
 
-fn cargo(request: &Request, tools: &Tools<'_>) -> Cargo {
+/// How cargo is called for a request.
+pub(super) fn cargo(request: &Request, tools: &Tools<'_>) -> Cargo {
     let absolute = |path: &PathBuf| request.directory.join(path);
     Cargo {
         program: PathBuf::from(variable(tools, "CARGO").unwrap_or(OsStr::new("cargo"))),

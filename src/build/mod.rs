@@ -4,9 +4,11 @@
 
 mod areas;
 mod base_layers;
+mod doctor;
 mod earlier;
 mod groups;
 mod layers;
+mod machine;
 mod outputs;
 mod push;
 mod summary;
@@ -33,6 +35,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 
 pub(crate) use areas::is_path;
+pub(crate) use doctor::{About, Diagnosis, Finding, Section, diagnose};
 pub(crate) use earlier::{Earlier, Words};
 pub(crate) use push::push_earlier;
 pub(crate) use summary::{Built, Laps, pushed, size};

@@ -20,10 +20,8 @@ use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::plan::wanted::{self, Wanted};
 use crate::plan::{self, BaseKey, Known, Plan};
-use crate::platform::Platform;
 use crate::publish;
 use crate::store::Store;
-use crate::toolchain::Chosen;
 use crate::workspace::Workspace;
 
 /// Every base that is wanted, resolved.
@@ -83,55 +81,11 @@ pub(crate) fn plan(request: &Request, config: &Config, tools: &Tools<'_>) -> Res
     Ok(plan)
 }
 
-/// How each group would be linked for each of its platforms, and why: what `plan` decides, with nothing compiled and every refusal kept.
-#[expect(dead_code, reason = "`rbuild doctor` asks it")]
-pub(crate) fn chosen(
-    request: &Request,
-    config: &Config,
-    tools: &Tools<'_>,
-) -> Result<Vec<Considered>> {
-    let asked = Asked { request, config };
-    let areas = areas::areas(asked, tools)?;
-    let wanted = wanted(&areas, asked)?;
-    let groups = groups::groups(&wanted, asked, tools)?;
-    let wanted: Vec<&Wanted<'_>> = wanted.iter().map(|(_, one)| one).collect();
-    let bases = bases(&wanted, tools)?;
-    let ground = Ground {
-        asked,
-        tools,
-        bases: &bases,
-    };
-    let of_group = |group: &Group<'_>| -> Vec<Considered> {
-        let one = |platform| Considered::of(group, platform, ground);
-        group.platforms().iter().map(one).collect()
-    };
-    Ok(groups.iter().flat_map(of_group).collect())
-}
-
-/// What would be done for one platform of one cargo call.
-#[expect(dead_code, reason = "`rbuild doctor` asks it")]
-pub(crate) struct Considered {
-    pub(crate) platform: Platform,
-    /// The binaries of the call.
-    pub(crate) binaries: Vec<String>,
-    pub(crate) chosen: Result<Chosen>,
-}
-
-impl Considered {
-    fn of(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Considered {
-        let binaries = group.wanted.iter();
-        Considered {
-            platform: platform.clone(),
-            binaries: binaries
-                .map(|one| one.candidate.binary.to_owned())
-                .collect(),
-            chosen: group.chosen(platform, ground),
-        }
-    }
-}
-
 /// Everything that was selected, in the order of the areas.
-fn wanted<'a>(areas: &'a [Area], asked: Asked<'a>) -> Result<Vec<(&'a Area, Wanted<'a>)>> {
+pub(super) fn wanted<'a>(
+    areas: &'a [Area],
+    asked: Asked<'a>,
+) -> Result<Vec<(&'a Area, Wanted<'a>)>> {
     let mut wanted = Vec::new();
     for area in areas {
         let host = area.host(asked.request)?;
@@ -183,19 +137,23 @@ fn known(
     })
 }
 
-/// Each base once for each list of platforms.
-fn bases(wanted: &[&Wanted<'_>], tools: &Tools<'_>) -> Result<Bases> {
-    let shelf = Shelf {
+/// Where bases are looked for.
+pub(super) fn shelf<'a>(tools: &Tools<'a>) -> Shelf<'a> {
+    Shelf {
         cache: tools.cache,
         spare: tools.store,
         registry: tools.registry,
         notes: tools.notes,
         now: tools.now,
-    };
+    }
+}
+
+/// Each base once for each list of platforms.
+pub(super) fn bases(wanted: &[&Wanted<'_>], tools: &Tools<'_>) -> Result<Bases> {
     let mut bases = BTreeMap::new();
     for one in wanted {
         if let Entry::Vacant(free) = bases.entry(one.base_key()) {
-            free.insert(base::resolve(&one.base, &one.platforms, shelf)?);
+            free.insert(base::resolve(&one.base, &one.platforms, shelf(tools))?);
         }
     }
     Ok(bases)

@@ -6,6 +6,7 @@ use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cli::doctor_arguments::DoctorArguments;
 use crate::cli::registry_arguments::RegistryArguments;
 
 /// Turns Rust programs into OCI container images: no Docker, no daemon, no privileges and, where it can, no network.
@@ -26,6 +27,8 @@ pub(crate) struct Arguments {
 pub(crate) enum Command {
     /// Compile, assemble, push; prints one reference per image
     Build(Box<BuildArguments>),
+    /// Say what each platform would be built with, or what it lacks; builds nothing
+    Doctor(Box<DoctorArguments>),
     /// Push an image that was built earlier; prints its reference
     Push(PushArguments),
     /// Fill the cache, or look at it
@@ -239,7 +242,7 @@ pub(crate) struct CargoArguments {
     pub(crate) jobs: Option<String>,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Image")]
 pub(crate) struct ImageArguments {
     /// Platforms, such as linux/amd64,linux/arm64 [default: linux on this machine's architecture]
@@ -277,7 +280,7 @@ pub(crate) struct ImageArguments {
     pub(crate) preserve_import_paths: bool,
 }
 
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Output")]
 pub(crate) struct OutputArguments {
     /// Push to the registry that --repo names; --push=false keeps the image in the cache

@@ -7,9 +7,9 @@ use anyhow::{Context, Result};
 use crate::build;
 use crate::cli::args::BuildArguments;
 use crate::cli::bars;
-use crate::cli::registries;
 use crate::cli::report;
 use crate::cli::request;
+use crate::cli::workshop::Workshop;
 use crate::cli::world::World;
 use crate::config::{self, Config};
 use crate::notes::Notes;
@@ -23,26 +23,11 @@ pub(crate) const CONFIG_VARIABLES: &[&str] = &["RBUILD_CONFIG", "KO_CONFIG_PATH"
 
 pub(crate) fn run(arguments: &BuildArguments, world: &World) -> Result<()> {
     let listeners = bars::listeners(request::progress(arguments));
-    let notes = &listeners.notes;
     let request = request::read(arguments, world)?;
     plan::look(&request)?;
-    let config = configuration(&request, world)?;
-    let root = world.cache()?;
-    let cache = Store::cache(&root.join("img"), notes)?;
-    let (store, _temporary) = build_store(&root, world, notes)?;
-    let settings = registries::settings(&arguments.registry, &config, world)?;
-    let registry = registries::connect(request.network, settings, &listeners);
-    let elapsed = || world.started.elapsed();
-    let tools = build::Tools {
-        cache: &cache,
-        store: &store,
-        registry: registry.as_ref(),
-        notes,
-        environment: &world.environment,
-        now: world.now,
-        elapsed: &elapsed,
-    };
-    let plan = build::plan(&request, &config, &tools)?;
+    let workshop = Workshop::open(&request, (&arguments.registry, world), &listeners)?;
+    let tools = workshop.tools(world);
+    let plan = build::plan(&request, &workshop.config, &tools)?;
     if arguments.dry_run {
         return report::answer(&plan.to_string());
     }
@@ -64,7 +49,7 @@ fn summary(done: &build::Done) {
 }
 
 /// The configuration that belongs to the first path, or none.
-fn configuration(request: &Request, world: &World) -> Result<Config> {
+pub(crate) fn configuration(request: &Request, world: &World) -> Result<Config> {
     let first = request
         .what
         .iter()

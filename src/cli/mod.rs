@@ -7,6 +7,8 @@ mod bars;
 mod build;
 mod cache;
 mod config;
+mod doctor;
+mod doctor_arguments;
 mod login;
 mod push;
 mod registries;
@@ -16,6 +18,7 @@ mod request;
 mod signals;
 mod terminal;
 mod warm;
+mod workshop;
 mod world;
 
 use std::ffi::OsString;
@@ -64,6 +67,7 @@ fn usage(error: &clap::Error) -> ExitCode {
 fn command(command: Command, world: &World) -> Result<()> {
     match command {
         Command::Build(arguments) => build::run(&arguments, world),
+        Command::Doctor(arguments) => doctor::run(*arguments, world),
         Command::Push(arguments) => push::run(&arguments, world),
         Command::Cache { action } => cache::run(&action, world),
         Command::Config {

@@ -76,8 +76,29 @@ pub(crate) fn failure(error: &anyhow::Error) -> u8 {
 
 /// The error as it is shown: `error:`, `because:` and `hint:` lines.
 fn told(error: &anyhow::Error, colour: bool) -> String {
+    let first = format!("{} ", paint("error:", "1;31", colour));
+    lines(error, &first, &paint("hint:", "32", colour))
+}
+
+/// As [`told`], as a part of an answer.
+pub(crate) fn explained(error: &anyhow::Error) -> String {
+    lines(error, "", "hint:")
+}
+
+fn lines(error: &anyhow::Error, first: &str, hint: &str) -> String {
+    let said = sentences(error).into_iter().enumerate();
+    let said = said.map(|(index, line)| {
+        let label = if index == 0 { first } else { "  because: " };
+        format!("{label}{}", escaped_lines(&line))
+    });
+    let hints = ways_out(error).into_iter();
+    let hints = hints.map(|text| format!("  {hint} {}", escaped_lines(&text)));
+    said.chain(hints).collect::<Vec<_>>().join("\n")
+}
+
+/// What is wrong, from the outside in.
+fn sentences(error: &anyhow::Error) -> Vec<String> {
     let mut lines = Vec::new();
-    let mut hints = Vec::new();
     for cause in error.chain() {
         let fault = as_fault(cause);
         let text = fault
@@ -88,27 +109,15 @@ fn told(error: &anyhow::Error, colour: bool) -> String {
         }
         if let Some(fault) = fault {
             lines.extend(fault.reasons().iter().cloned());
-            hints.extend(fault.hints().iter().cloned());
         }
     }
-    let label = |index: usize| {
-        if index == 0 {
-            paint("error:", "1;31", colour)
-        } else {
-            "  because:".to_owned()
-        }
-    };
-    let mut shown: Vec<String> = lines
-        .iter()
-        .enumerate()
-        .map(|(index, line)| format!("{} {}", label(index), escaped_lines(line)))
-        .collect();
-    shown.extend(
-        hints
-            .iter()
-            .map(|hint| format!("  {} {}", paint("hint:", "32", colour), escaped_lines(hint))),
-    );
-    shown.join("\n")
+    lines
+}
+
+/// The hints of an error, the best first.
+pub(crate) fn ways_out(error: &anyhow::Error) -> Vec<String> {
+    let faults = error.chain().filter_map(as_fault);
+    faults.flat_map(|fault| fault.hints().to_vec()).collect()
 }
 
 fn as_fault(cause: &(dyn std::error::Error + 'static)) -> Option<Fault> {

@@ -11,6 +11,7 @@ mod clients;
 mod counts;
 mod crowd;
 mod debian;
+mod doctor;
 mod endless;
 mod engines;
 mod feed;
@@ -78,6 +79,7 @@ mod talk;
 mod test_registry_auth;
 mod test_registry_behaves;
 mod test_registry_faults;
+mod transcripts;
 mod warm;
 
 #[path = "../support/test_registry/mod.rs"]

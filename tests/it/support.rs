@@ -276,6 +276,15 @@ pub(crate) struct MadeBase {
 
 /// Writes a base into the layout at `directory`; `named` entries are added to its index.json, layers only if `full`.
 pub(crate) fn base(directory: &Path, full: bool, named: &[&str]) -> MadeBase {
+    base_for(architecture(), directory, (full, named))
+}
+
+/// As [`base`], for another architecture than this machine's.
+pub(crate) fn base_for(
+    architecture: &str,
+    directory: &Path,
+    (full, named): (bool, &[&str]),
+) -> MadeBase {
     use std::io::Write;
     let put = |bytes: &[u8], keep: bool| {
         let digest = hex(bytes);
@@ -298,14 +307,14 @@ pub(crate) fn base(directory: &Path, full: bool, named: &[&str]) -> MadeBase {
     gzip.write_all(&tar).expect("in memory");
     let (layer, layer_size) = put(&gzip.finish().expect("in memory"), full);
     let oci = |kind: &str| format!("application/vnd.oci.image.{kind}");
-    let config = serde_json::json!({"os": "linux", "architecture": architecture(), "config": {"Env": ["PATH=/bin"], "User": "7"},
+    let config = serde_json::json!({"os": "linux", "architecture": architecture, "config": {"Env": ["PATH=/bin"], "User": "7"},
         "rootfs": {"type": "layers", "diff_ids": [format!("sha256:{}", hex(&tar))]}});
     let (config, config_size) = put(config.to_string().as_bytes(), true);
     let manifest = serde_json::json!({"schemaVersion": 2, "mediaType": oci("manifest.v1+json"),
         "config": {"mediaType": oci("config.v1+json"), "digest": config, "size": config_size},
         "layers": [{"mediaType": oci("layer.v1.tar+gzip"), "digest": layer, "size": layer_size}]});
     let (image, image_size) = put(manifest.to_string().as_bytes(), true);
-    let platform = serde_json::json!({"os": "linux", "architecture": architecture()});
+    let platform = serde_json::json!({"os": "linux", "architecture": architecture});
     let index = serde_json::json!({"schemaVersion": 2, "mediaType": oci("index.v1+json"),
         "manifests": [{"mediaType": oci("manifest.v1+json"), "digest": image, "size": image_size, "platform": platform}]});
     let (index, index_size) = put(index.to_string().as_bytes(), true);

@@ -1,0 +1,5 @@
+# The host's own cc serves neither target: both are refused, amd64 first.
+workspace needs-c
+targets x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+programs cc gcc
+rbuild build . --push=false --platform linux/amd64,linux/arm64

@@ -1,0 +1,4 @@
+# RUSTC names nothing.
+workspace hello
+variable RUSTC=no-such-rustc
+rbuild doctor
