@@ -25,7 +25,9 @@ pub(super) fn look(
     if facts.interpreter.is_none() {
         return Ok(());
     }
-    for image in plan.images.iter().filter(|image| holds(image, binary)) {
+    let places = plan.images.iter();
+    let places = places.filter_map(|image| Some((image, path(image, binary)?)));
+    for (image, path) in places {
         let mut bases = image.base.images.iter();
         let Some(base) = bases.find(|base| base.platform == binary.platform) else {
             continue;
@@ -34,7 +36,7 @@ pub(super) fn look(
             Some(contents) => {
                 let program = Program {
                     name: &binary.name,
-                    path: &image.settings.path,
+                    path: &path,
                     facts,
                 };
                 fits(program, (image, base), &contents)?;
@@ -48,8 +50,11 @@ pub(super) fn look(
     Ok(())
 }
 
-fn holds(image: &ImagePlan, binary: &Binary) -> bool {
-    image.package == binary.package_id && image.binary == binary.name
+/// Where it lies in the image, if it goes there.
+fn path(image: &ImagePlan, binary: &Binary) -> Option<String> {
+    let mut programs = image.programs().into_iter();
+    let found = programs.find(|one| one.package == binary.package_id && one.binary == binary.name);
+    found.map(|one| one.path)
 }
 
 fn fits(
@@ -151,8 +156,9 @@ fn has_assets(wanted: &Wanted<'_>) -> bool {
 }
 
 fn makes(job: &Job, wanted: &Wanted<'_>) -> bool {
-    let (package, binary) = (&wanted.candidate.package.id, wanted.candidate.binary);
-    job.wanted
-        .iter()
-        .any(|one| one.package_id == *package && one.binary == binary)
+    let is_it = |one: &compile::Wanted| {
+        let mut all = wanted.candidates();
+        all.any(|its| one.package_id == its.package.id && one.binary == its.binary)
+    };
+    job.wanted.iter().any(is_it)
 }

@@ -24,13 +24,6 @@ type Members = BTreeMap<u64, Vec<String>>;
 impl Contents {
     /// Copies the libraries at these paths into the directory `to`, each under the last part of its path as it is asked for, whatever
     /// links it leads through. An error leaves some files there.
-    #[cfg_attr(
-        not(test),
-        expect(
-            dead_code,
-            reason = "linking against the base's libc comes with the next commits"
-        )
-    )]
     pub(crate) fn copy(&self, paths: &[String], stores: &[&Store], to: &Path) -> Result<()> {
         let mut wanted: BTreeMap<usize, Members> = BTreeMap::new();
         for path in paths {

@@ -5,6 +5,7 @@
 
 pub(crate) mod asked;
 mod base_layers;
+mod further;
 mod naming;
 mod push;
 pub(crate) mod request;
@@ -28,12 +29,13 @@ use crate::image::Settings;
 use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::plan::wanted::Wanted;
-use crate::platform::Platform;
+use crate::platform::{Platform, Platforms};
 use crate::publish::Target;
 use crate::registry::Registry;
 use crate::toolchain::Link;
 
 pub(crate) use base_layers::Fetch;
+pub(crate) use further::Program;
 pub(crate) use naming::{NOWHERE, check_tag, name_in, refuse_registry};
 pub(crate) use push::refuse_offline;
 pub(crate) use settings::KODATA;
@@ -66,6 +68,8 @@ pub(crate) struct ImagePlan {
     /// Cargo's id of the package; with the binary's name it finds the compiled file.
     pub(crate) package: String,
     pub(crate) binary: String,
+    /// What lies beside it, sorted by name.
+    pub(crate) further: Vec<Program>,
     /// `registry/repository`.
     pub(crate) name: String,
     pub(crate) tags: Vec<String>,
@@ -82,6 +86,26 @@ pub(crate) struct ImagePlan {
     pub(crate) kodata: Option<PathBuf>,
 }
 
+impl ImagePlan {
+    /// Everything that is compiled for it, sorted by path.
+    pub(crate) fn programs(&self) -> Vec<Program> {
+        let main = Program {
+            package: self.package.clone(),
+            binary: self.binary.clone(),
+            path: self.settings.path.clone(),
+        };
+        let mut all: Vec<Program> = self.further.iter().cloned().chain([main]).collect();
+        all.sort_by(|one, other| one.path.cmp(&other.path));
+        all
+    }
+
+    /// Whether what cargo makes of it goes into this image.
+    pub(crate) fn holds(&self, wanted: &compile::Wanted) -> bool {
+        let mut programs = self.programs().into_iter();
+        programs.any(|one| one.package == wanted.package_id && one.binary == wanted.binary)
+    }
+}
+
 /// What was found out before anything is decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
@@ -96,8 +120,8 @@ pub(crate) struct Known {
     pub(crate) registry: Option<Registry>,
 }
 
-/// A base for a list of platforms.
-pub(crate) type BaseKey = (Name, Vec<Platform>);
+/// A base for a list of platforms, or for all that it has.
+pub(crate) type BaseKey = (Name, Platforms);
 
 /// Bases that are known to have no dynamic loader of glibc for a platform; looked into only for programs that need one.
 pub(crate) type WithoutLoader = BTreeSet<(Name, Platform)>;
@@ -116,6 +140,7 @@ pub(crate) fn plan(asked: Asked<'_>, wanted: &[&Wanted<'_>], known: Known) -> Re
     let images = wanted.iter().map(|one| image(one, asked, &known));
     let images: Vec<ImagePlan> = images.collect::<Result<_>>()?;
     refuse_equal_names(&images)?;
+    further::refuse_collisions(&known.jobs)?;
     refuse_wide_tarball(&targets, &images)?;
     let fetches = base_layers::fetches(&request.targets, &known)?;
     refuse_dynamic_on_static(&known, &images)?;
@@ -136,9 +161,11 @@ fn image(wanted: &Wanted<'_>, asked: Asked<'_>, known: &Known) -> Result<ImagePl
     let kodata = known.kodata.contains(&kodata).then_some(kodata);
     let base = &known.bases[&wanted.base_key()];
     let naming = &asked.request.naming;
+    let settings = settings::settings(wanted, asked.request, kodata.is_some());
     Ok(ImagePlan {
         package: candidate.package.id.clone(),
         binary: candidate.binary.to_owned(),
+        further: further::programs(wanted, &settings.path)?,
         name: naming::name(
             naming,
             configured.unwrap_or(candidate.binary),
@@ -147,7 +174,7 @@ fn image(wanted: &Wanted<'_>, asked: Asked<'_>, known: &Known) -> Result<ImagePl
         tags: naming::tags(naming)?,
         tag_only: naming.tag_only,
         base: base.clone(),
-        settings: settings::settings(wanted, asked.request, kodata.is_some()),
+        settings,
         asset_root: asked.directory().to_owned(),
         assets: wanted
             .build
@@ -200,13 +227,15 @@ fn refuse_wide_tarball(targets: &[Target], images: &[ImagePlan]) -> Result<()> {
 /// A program that needs a dynamic loader cannot start on a base that has none.
 fn refuse_dynamic_on_static(known: &Known, images: &[ImagePlan]) -> Result<()> {
     for (link, wanted) in dynamic(&known.jobs) {
+        let lacks = |image: &&ImagePlan| lacks_loader(&image.base.name, link, known);
         let image = images
             .iter()
-            .find(|image| image.package == wanted.package_id && image.binary == wanted.binary);
-        if let Some(image) = image.filter(|image| lacks_loader(&image.base.name, link, known)) {
+            .filter(lacks)
+            .find(|image| image.holds(wanted));
+        if let Some(image) = image {
             let message = format!(
                 "`{}` is linked with glibc dynamically, which the base `{}` does not have",
-                image.binary, image.base.name
+                wanted.binary, image.base.name
             );
             return Err(Fault::refused(message)
                 .hint("choose a base with glibc, or drop `libc: gnu` from .builder.yaml")
