@@ -136,6 +136,26 @@ fn a_binary_with_c_code_does_not_split_the_call_of_all() {
 }
 
 #[test]
+fn a_c_compiler_that_is_missing_is_refused_before_a_registry_is_asked_for_the_base() {
+    let env = TestEnv::new();
+    let native = env.workspace("native");
+    let sysroot =
+        run(crate::support::command("rustc", &["--print", "sysroot"]).current_dir(&native));
+    let tools = Path::new(sysroot.succeeds().stdout().trim()).join("bin");
+    let empty = env.path("empty");
+    fs::create_dir(&empty).expect("made");
+    let words = "build . --push=false --platform linux/arm64 --base localhost:1/nothing:v1";
+    run(env
+        .command(&native)
+        .env("PATH", &empty)
+        .env("CARGO", tools.join("cargo"))
+        .env("RUSTC", tools.join("rustc"))
+        .args(words.split(' ')))
+    .ends_with(2)
+    .says("`sealed` needs a C compiler for `aarch64-unknown-linux-musl`");
+}
+
+#[test]
 fn an_index_holds_the_images_of_single_builds_in_the_order_of_the_request() {
     let env = TestEnv::new();
     let hello = env.workspace("hello");
