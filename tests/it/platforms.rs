@@ -36,8 +36,7 @@ fn path_with(env: &TestEnv, programs: &[&str]) -> String {
     for program in programs {
         script(&directory.join(program), "exit 1");
     }
-    let path = std::env::var("PATH").expect("there is one");
-    format!("{}:{path}", directory.display())
+    format!("{}:{}", directory.display(), env!("PATH"))
 }
 
 /// A toolchain that has the standard library for `targets` alone: the value of `RUSTC`.
