@@ -9,6 +9,7 @@ mod flags;
 mod gnu;
 mod health;
 mod host_linker;
+mod install;
 mod libraries;
 mod link;
 mod loader;
@@ -36,6 +37,10 @@ pub(crate) use base_linker::BaseLibraries;
 pub(crate) use base_linker::is_wanted as takes_base;
 pub(crate) use health::with_c;
 pub(crate) use health::without_c;
+pub(crate) use install::Missing;
+pub(crate) use install::install;
+pub(crate) use install::missing;
+pub(crate) use install::not_installed;
 pub(crate) use libraries::LIBRARIES;
 pub(crate) use libraries::OLDEST;
 pub(crate) use libraries::file_name;
@@ -261,6 +266,8 @@ mod tests;
 mod tests_cargo;
 #[cfg(test)]
 mod tests_host_linker;
+#[cfg(test)]
+mod tests_install;
 #[cfg(test)]
 mod tests_needs;
 #[cfg(test)]
