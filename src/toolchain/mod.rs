@@ -264,6 +264,8 @@ pub(crate) use tests::link_at;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
+mod tests_base_linker;
+#[cfg(test)]
 mod tests_cargo;
 #[cfg(test)]
 mod tests_host_linker;
