@@ -292,3 +292,177 @@ fn validate_layer(store: &Store, layer: &Descriptor, diff_id: &Value) {
         );
     }
 }
+
+/// A program or a shared object to be made: what tests want to vary.
+pub(crate) struct Elf<'a> {
+    pub(crate) machine: u16,
+    pub(crate) interpreter: Option<&'a str>,
+    pub(crate) needed: &'a [&'a str],
+    pub(crate) runpath: &'a str,
+    pub(crate) defined: &'a [&'a str],
+    /// Library, version, and whether the program starts without it.
+    pub(crate) versions: &'a [(&'a str, &'a str, bool)],
+}
+
+impl Default for Elf<'_> {
+    fn default() -> Self {
+        Elf {
+            machine: 62,
+            interpreter: None,
+            needed: &[],
+            runpath: "",
+            defined: &[],
+            versions: &[],
+        }
+    }
+}
+
+/// Strings of an ELF file; the offset of each is its name there.
+struct Strings(Vec<u8>);
+
+impl Strings {
+    fn add(&mut self, text: &str) -> u32 {
+        let at = self.0.len();
+        self.0.extend(text.as_bytes());
+        self.0.push(0);
+        u32::try_from(at).expect("short")
+    }
+}
+
+/// An ELF file of 64 bits, little endian: program headers, `.dynamic`, versions, their strings, and no code (System V ABI; LSB, "Symbol
+/// Versioning").
+pub(crate) fn elf(spec: &Elf<'_>) -> Vec<u8> {
+    let mut strings = Strings(vec![0]);
+    let interpreter = spec
+        .interpreter
+        .map_or(Vec::new(), |path| [path.as_bytes(), b"\0"].concat());
+    let dynamic = elf_dynamic(spec, &mut strings);
+    let defined = elf_defined(spec.defined, &mut strings);
+    let versions = elf_versions(spec.versions, &mut strings);
+    // Kind, link, information and bytes of each section; the strings are the first.
+    let sections: [(u32, u32, &[u8]); 4] = [
+        (3, 0, &strings.0),
+        (6, 1, &dynamic),
+        (0x6fff_fffd, 1, &defined),
+        (0x6fff_fffe, 1, &versions),
+    ];
+    let body = 64 + 2 * 56;
+    let mut bytes = Vec::new();
+    let mut headers = vec![0; 64];
+    bytes.extend(&interpreter);
+    bytes.resize(bytes.len().next_multiple_of(8), 0);
+    let mut dynamic_at = 0;
+    for (kind, link, content) in sections
+        .iter()
+        .filter(|(_, _, content)| !content.is_empty())
+    {
+        let at = (body + bytes.len()) as u64;
+        if *kind == 6 {
+            dynamic_at = at;
+        }
+        headers.extend(elf_section((*kind, *link), at, content.len() as u64));
+        bytes.extend(*content);
+        bytes.resize(bytes.len().next_multiple_of(8), 0);
+    }
+    let sections_at = (body + bytes.len()) as u64;
+    let count = (headers.len() / 64) as u16;
+    let mut file = elf_header(spec.machine, sections_at, count);
+    let (kind, size) = (
+        if interpreter.is_empty() { 0 } else { 3 },
+        interpreter.len(),
+    );
+    file.extend(elf_segment(kind, body as u64, size as u64));
+    file.extend(elf_segment(2, dynamic_at, dynamic.len() as u64));
+    file.extend(bytes);
+    file.extend(headers);
+    file
+}
+
+fn elf_dynamic(spec: &Elf<'_>, strings: &mut Strings) -> Vec<u8> {
+    let mut entries: Vec<(u64, u64)> = Vec::new();
+    for name in spec.needed {
+        entries.push((1, strings.add(name).into()));
+    }
+    if !spec.runpath.is_empty() {
+        entries.push((29, strings.add(spec.runpath).into()));
+    }
+    entries.push((0, 0));
+    let words = entries.iter().flat_map(|(tag, value)| [*tag, *value]);
+    words.flat_map(u64::to_le_bytes).collect()
+}
+
+fn elf_defined(defined: &[&str], strings: &mut Strings) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (number, version) in defined.iter().enumerate() {
+        let next: u32 = if number + 1 < defined.len() { 28 } else { 0 };
+        for half in [1, 0, number as u16 + 2, 1] {
+            bytes.extend(half.to_le_bytes());
+        }
+        for word in [0, 20, next, strings.add(version), 0] {
+            bytes.extend(word.to_le_bytes());
+        }
+    }
+    bytes
+}
+
+fn elf_versions(versions: &[(&str, &str, bool)], strings: &mut Strings) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    for (number, (library, version, is_weak)) in versions.iter().enumerate() {
+        let next: u32 = if number + 1 < versions.len() { 32 } else { 0 };
+        bytes.extend([1u16, 1].iter().flat_map(|half| half.to_le_bytes()));
+        for word in [strings.add(library), 16, next, 0] {
+            bytes.extend(word.to_le_bytes());
+        }
+        let flags = if *is_weak { 2u16 } else { 0 };
+        bytes.extend(
+            [flags, number as u16 + 2]
+                .iter()
+                .flat_map(|half| half.to_le_bytes()),
+        );
+        bytes.extend(
+            [strings.add(version), 0]
+                .iter()
+                .flat_map(|word| word.to_le_bytes()),
+        );
+    }
+    bytes
+}
+
+fn elf_section((kind, link): (u32, u32), at: u64, size: u64) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    bytes.extend([0, kind].iter().flat_map(|word| word.to_le_bytes()));
+    bytes.extend(
+        [0, 0, at, size]
+            .iter()
+            .flat_map(|word: &u64| word.to_le_bytes()),
+    );
+    bytes.extend([link, 0].iter().flat_map(|word| word.to_le_bytes()));
+    bytes.extend([8, 0].iter().flat_map(|word: &u64| word.to_le_bytes()));
+    bytes
+}
+
+fn elf_segment(kind: u32, at: u64, size: u64) -> Vec<u8> {
+    let mut bytes: Vec<u8> = [kind, 4]
+        .iter()
+        .flat_map(|word| word.to_le_bytes())
+        .collect();
+    let words = [at, at, at, size, size, 1];
+    bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+    bytes
+}
+
+fn elf_header(machine: u16, sections_at: u64, sections: u16) -> Vec<u8> {
+    let mut bytes = b"\x7fELF\x02\x01\x01".to_vec();
+    bytes.resize(16, 0);
+    bytes.extend([3, machine].iter().flat_map(|half| half.to_le_bytes()));
+    bytes.extend(1u32.to_le_bytes());
+    bytes.extend(
+        [0, 64, sections_at]
+            .iter()
+            .flat_map(|word: &u64| word.to_le_bytes()),
+    );
+    bytes.extend(0u32.to_le_bytes());
+    let halves = [64, 56, 2, 64, sections, 1];
+    bytes.extend(halves.iter().flat_map(|half| half.to_le_bytes()));
+    bytes
+}

@@ -21,7 +21,7 @@ const FLOORS: [&[&str]; 10] = [
         "timestamp",
     ],
     &["process", "reference", "store"],
-    &["config", "layer", "registry", "workspace"],
+    &["config", "contents", "layer", "registry", "workspace"],
     &["base", "toolchain"],
     &["compile", "image"],
     &["buildcache"],
@@ -32,11 +32,12 @@ const FLOORS: [&[&str]; 10] = [
 ];
 
 /// Crates that one room alone may name.
-const DOORS: [(&str, &[&str]); 12] = [
+const DOORS: [(&str, &[&str]); 13] = [
     ("serde_yaml", &["config"]),
     ("cargo_metadata", &["workspace", "toolchain", "compile"]),
     ("cargo_config2", &["toolchain"]),
-    ("object", &["compile"]),
+    ("object", &["contents"]),
+    ("ruzstd", &["contents"]),
     ("indicatif", &["cli"]),
     ("reqwest", &["registry"]),
     ("rustls", &["registry"]),

@@ -18,7 +18,7 @@ use crate::plan::asked::Asked;
 use crate::plan::request::Progress;
 use crate::plan::wanted::Wanted;
 use crate::platform::Platform;
-use crate::toolchain::{self, Chosen, Question, Toolchain};
+use crate::toolchain::{self, Chosen, Question, Site, Toolchain};
 use crate::workspace::Features;
 
 /// Binaries of one workspace that one cargo call can make.
@@ -137,7 +137,12 @@ impl<'a> Group<'a> {
             memory: ground.tools.store,
         };
         let needs = toolchain::c_needs(&self.toolchain, &question, &target)?;
-        toolchain::link(&self.toolchain, &target, &workspace.root, &needs)
+        let site = Site {
+            root: &workspace.root,
+            kits: ground.tools.store,
+            sysroots: &ground.asked.config.sysroots,
+        };
+        toolchain::link(&self.toolchain, &target, &needs, site)
     }
 
     /// The ids of the packages, each once.

@@ -4,36 +4,17 @@
 
 use std::fs::File;
 
-use anyhow::Context;
-use anyhow::Result;
-use object::Endianness;
-use object::elf::FileHeader32;
-use object::elf::FileHeader64;
-use object::read::ReadCache;
-use object::read::ReadRef;
-use object::read::elf::FileHeader;
-use object::read::elf::ProgramHeader;
-
 use super::Binary;
+use crate::contents::elf::{self, Facts};
 use crate::fault::Fault;
 use crate::platform::Platform;
 use crate::toolchain::Link;
-
-/// Offset of the byte that tells 32 from 64 bits, and its value for the latter (System V ABI, `EI_CLASS`).
-const CLASS: u64 = 4;
-const CLASS_64: u8 = 2;
-
-/// What an ELF header says.
-struct Header {
-    machine: u16,
-    is_64: bool,
-    interpreter: Option<String>,
-}
+use anyhow::Context;
+use anyhow::Result;
 
 /// Holds `binary` against the platform that it was linked for: the machine, and the dynamic loader if it needs one.
 pub(crate) fn check(binary: &Binary, link: &Link) -> Result<()> {
-    let header = read(binary)
-        .with_context(|| format!("cannot read {} as a linux program", binary.file.display()))?;
+    let header = read(binary)?;
     let platform = &link.platform;
     if Some(header.machine) != platform.machine() || header.is_64 != is_64(platform) {
         return Err(wrong_machine(binary, platform, &header).into());
@@ -47,39 +28,17 @@ pub(crate) fn check(binary: &Binary, link: &Link) -> Result<()> {
     }
 }
 
-fn read(binary: &Binary) -> Result<Header> {
-    let data = ReadCache::new(File::open(&binary.file)?);
-    let class = (&data)
-        .read_bytes_at(CLASS, 1)
-        .ok()
-        .context("the file is too short")?;
-    if class == [CLASS_64] {
-        return parse::<FileHeader64<Endianness>>(&data);
-    }
-    parse::<FileHeader32<Endianness>>(&data)
-}
-
-fn parse<Elf: FileHeader<Endian = Endianness>>(data: &ReadCache<File>) -> Result<Header> {
-    let header = Elf::parse(data)?;
-    let endian = header.endian()?;
-    let mut interpreter = None;
-    for segment in header.program_headers(endian, data)? {
-        if let Some(path) = segment.interpreter(endian, data)? {
-            interpreter = Some(String::from_utf8_lossy(path).into_owned());
-        }
-    }
-    Ok(Header {
-        machine: header.e_machine(endian).0,
-        is_64: header.is_type_64(),
-        interpreter,
-    })
+/// What the linked file says of itself.
+pub(crate) fn read(binary: &Binary) -> Result<Facts> {
+    elf::read_file(File::open(&binary.file)?)
+        .with_context(|| format!("cannot read {} as a linux program", binary.file.display()))
 }
 
 fn is_64(platform: &Platform) -> bool {
     !["386", "arm"].contains(&platform.architecture.as_str())
 }
 
-fn wrong_machine(binary: &Binary, platform: &Platform, header: &Header) -> Fault {
+fn wrong_machine(binary: &Binary, platform: &Platform, header: &Facts) -> Fault {
     let needed = platform
         .machine()
         .map_or("another machine", |machine| name(machine, is_64(platform)));

@@ -236,7 +236,7 @@ fn v04_two_clones_with_other_modes_and_cargo_homes_give_one_binary() {
                 Libc::Gnu
             };
             let target = toolchain::target(toolchain, &platform, libc).expect("the host's target");
-            toolchain::link(toolchain, &target, &root, &[])
+            toolchain::link_at(toolchain, &target, &[], &root)
                 .expect("a link")
                 .link
         })

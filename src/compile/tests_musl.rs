@@ -17,7 +17,7 @@ fn job(clone: &Clone) -> Job {
     clone.job(|toolchain| {
         let platform = "linux/amd64".parse().expect("a platform");
         let target = toolchain::target(toolchain, &platform, Libc::Auto).expect("a target");
-        toolchain::link(toolchain, &target, &root, &[])
+        toolchain::link_at(toolchain, &target, &[], &root)
             .expect("a link")
             .link
     })
@@ -94,7 +94,7 @@ fn two_platforms_come_from_one_call() {
     let other = clone.job(|toolchain| {
         let platform = "linux/arm64".parse().expect("a platform");
         let target = toolchain::target(toolchain, &platform, Libc::Auto).expect("a target");
-        toolchain::link(toolchain, &target, &root, &[])
+        toolchain::link_at(toolchain, &target, &[], &root)
             .expect("a link")
             .link
     });

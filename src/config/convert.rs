@@ -11,6 +11,7 @@ use super::Asset;
 use super::Build;
 use super::Config;
 use super::ImageSettings;
+use super::Kindnesses;
 use super::Libc;
 use super::RegistrySettings;
 use super::node::Node;
@@ -33,6 +34,10 @@ pub(super) fn config(file: &Path, node: Node) -> Config {
             .map(|(name, entry)| (name.clone(), registry(entry, directory)))
             .collect(),
         mirrors: mirrors(&node),
+        sysroots: strings(&node, "sysroots")
+            .into_iter()
+            .map(|(target, path)| (target, below(directory, &path)))
+            .collect(),
         builds: (node.items("builds").iter())
             .map(|entry| build(entry, directory))
             .collect(),
@@ -70,10 +75,20 @@ fn build(node: &Node, directory: &Path) -> Build {
             Some("gnu") => Libc::Gnu,
             _ => Libc::Auto,
         },
+        kindnesses: node.get("kindnesses").map(kindnesses).unwrap_or_default(),
         image: node.get("image").map(image).unwrap_or_default(),
         assets: (node.items("assets").iter())
             .map(|entry| asset(entry, directory))
             .collect(),
+    }
+}
+
+fn kindnesses(node: &Node) -> Kindnesses {
+    let holds = |key| node.get(key).is_none() || node.is(key);
+    Kindnesses {
+        jemalloc_pages: holds("jemallocPages"),
+        sqlx_offline: holds("sqlxOffline"),
+        musl_allocator: holds("muslAllocator"),
     }
 }
 

@@ -65,7 +65,7 @@ impl Key {
 }
 
 /// The top level of the file.
-pub(super) static ROOT: [Key; 8] = [
+pub(super) static ROOT: [Key; 9] = [
     key(
         "defaultBaseImage",
         Text(&rules::BASE),
@@ -108,6 +108,12 @@ pub(super) static ROOT: [Key; 8] = [
     )
     .or("{}"),
     key(
+        "sysroots",
+        Map(&rules::MUSL_TARGET, &rules::DIRECTORY),
+        "directories whose `include/` holds the headers of musl, by rust target, for clang; relative to this file",
+    )
+    .or("{}"),
+    key(
         "builds",
         Objects(&BUILD),
         "settings for single packages and binaries",
@@ -141,7 +147,7 @@ pub(super) static REGISTRY: [Key; 4] = [
 ];
 
 /// One entry of `builds`.
-pub(super) static BUILD: [Key; 11] = [
+pub(super) static BUILD: [Key; 12] = [
     key("id", Text(&rules::ID), "a name for messages"),
     key(
         "dir",
@@ -174,6 +180,12 @@ pub(super) static BUILD: [Key; 11] = [
         "the C library: `auto` is musl where rustup has a musl target for the platform, else gnu",
     )
     .or("auto"),
+    key(
+        "kindnesses",
+        Object(&KINDNESSES),
+        "small things that rbuild does for known crates, each said in a line",
+    )
+    .or("{}"),
     key("image", Object(&IMAGE), "what the image configuration says").or("{}"),
     key(
         "assets",
@@ -181,6 +193,28 @@ pub(super) static BUILD: [Key; 11] = [
         "files for the image, each entry a layer of its own",
     )
     .or("[]"),
+];
+
+/// `builds[].kindnesses`.
+pub(super) static KINDNESSES: [Key; 3] = [
+    key(
+        "jemallocPages",
+        Truth,
+        "whether jemalloc is compiled for pages of 64 KiB on arm64, which some kernels have",
+    )
+    .or("true"),
+    key(
+        "sqlxOffline",
+        Truth,
+        "whether sqlx takes its queries from `.sqlx/` when that is there",
+    )
+    .or("true"),
+    key(
+        "muslAllocator",
+        Truth,
+        "whether a program with threads on musl's slow allocator is named",
+    )
+    .or("true"),
 ];
 
 /// `builds[].image`.
@@ -272,10 +306,11 @@ pub(super) static ASSET: [Key; 4] = [
 
 /// Where a key that is unknown at one place would be known, for hints.
 pub(super) fn home(name: &str) -> Option<&'static str> {
-    let objects: [(&[Key], &str); 5] = [
+    let objects: [(&[Key], &str); 6] = [
         (&ROOT, "at the top level"),
         (&REGISTRY, "in an entry of `registries`"),
         (&BUILD, "in an entry of `builds`"),
+        (&KINDNESSES, "in `kindnesses` of a build"),
         (&IMAGE, "in `image` of a build"),
         (&ASSET, "in an entry of `assets` of a build"),
     ];

@@ -47,6 +47,8 @@ pub(crate) struct Config {
     pub(crate) registries: BTreeMap<String, RegistrySettings>,
     /// URLs by registry or `*`, in the order in which they are asked.
     pub(crate) mirrors: BTreeMap<String, Vec<String>>,
+    /// Absolute directories by rust target; they need not exist.
+    pub(crate) sysroots: BTreeMap<String, PathBuf>,
     pub(crate) builds: Vec<Build>,
     /// The file's own words, for [`Config::settings`].
     pub(crate) written: node::Node,
@@ -77,6 +79,7 @@ pub(crate) struct Build {
     /// Replaces `default_env`, also when empty.
     pub(crate) env: Option<Vec<(String, String)>>,
     pub(crate) libc: Libc,
+    pub(crate) kindnesses: Kindnesses,
     pub(crate) image: ImageSettings,
     pub(crate) assets: Vec<Asset>,
 }
@@ -122,6 +125,24 @@ pub(crate) enum Libc {
     Auto,
     Musl,
     Gnu,
+}
+
+/// Small things that are done for known crates, unless they are switched off.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Kindnesses {
+    pub(crate) jemalloc_pages: bool,
+    pub(crate) sqlx_offline: bool,
+    pub(crate) musl_allocator: bool,
+}
+
+impl Default for Kindnesses {
+    fn default() -> Self {
+        Kindnesses {
+            jemalloc_pages: true,
+            sqlx_offline: true,
+            musl_allocator: true,
+        }
+    }
 }
 
 /// The configuration that holds for `start`, an absolute path of a directory or file: the nearest one upwards, as far as the

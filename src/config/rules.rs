@@ -63,6 +63,10 @@ pub(super) static FEATURE: Rule = rule("one feature of a package", check_feature
 pub(super) static DIRECTORY: Rule = rule("a directory", check_directory);
 pub(super) static SOURCE: Rule = rule("a path below this file's directory", check_source);
 pub(super) static PLATFORM: Rule = rule("a platform such as `linux/arm64`", check_platform);
+pub(super) static MUSL_TARGET: Rule = rule(
+    "a musl target such as `aarch64-unknown-linux-musl`",
+    check_musl_target,
+);
 pub(super) static BASE: Rule = rule(
     "`builtin:static`, `scratch`, `oci:DIR` or an image name",
     base::check,
@@ -211,6 +215,17 @@ fn check_platform(text: &str) -> Checked {
     match text.parse::<Platform>() {
         Ok(_) => Ok(()),
         Err(_) => Err(Objection::default().meant(nearest(text, Platform::known()))),
+    }
+}
+
+fn check_musl_target(text: &str) -> Checked {
+    let platforms = Platform::known().into_iter();
+    let targets: Vec<&str> = platforms
+        .filter_map(|name| name.parse::<Platform>().ok()?.musl_target())
+        .collect();
+    match targets.contains(&text) {
+        true => Ok(()),
+        false => Err(Objection::default().meant(nearest(text, targets))),
     }
 }
 

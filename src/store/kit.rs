@@ -12,10 +12,6 @@ use crate::digest::Digest;
 
 impl Store {
     /// The directory of the kit, filled by `fill` if it is not here yet. `kind` is a word of ours, never input.
-    #[cfg_attr(
-        not(test),
-        expect(dead_code, reason = "what fills kits comes with the next commits")
-    )]
     pub(crate) fn kit(
         &self,
         kind: &str,

@@ -3,17 +3,22 @@
 //! The target follows from platform and `libc` alone. What the user configured is looked up first and left alone; what is missing is
 //! refused here, before anything compiles.
 
+use std::collections::BTreeMap;
 use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Result;
 
 use super::CNeed;
 use super::Toolchain;
 use super::compiler;
+use super::compiler::Ask;
+use super::compiler::Compiler;
 use super::flags;
 use crate::config::Libc;
 use crate::fault::Fault;
 use crate::platform::Platform;
+use crate::store::Store;
 
 /// The rust target that serves a platform.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -121,20 +126,35 @@ fn no_musl(platform: &Platform) -> Fault {
         .hint("use `libc: auto` or `libc: gnu`, and a base image with glibc")
 }
 
-/// Chooses linker, C compiler and flags. `root` is the workspace root; `needs` are the crates that bring C code for this target.
+/// Where the program lies, and what may be used for its link.
+#[derive(Clone, Copy)]
+pub(crate) struct Site<'a> {
+    /// The workspace root.
+    pub(crate) root: &'a Path,
+    /// Where kits are kept.
+    pub(crate) kits: &'a Store,
+    /// Directories with the headers of a C library, by target: the user's.
+    pub(crate) sysroots: &'a BTreeMap<String, PathBuf>,
+}
+
+/// Chooses linker, C compiler and flags. `needs` are the crates that bring C code for this target.
 pub(crate) fn link(
     toolchain: &Toolchain,
     target: &Target,
-    root: &Path,
     needs: &[CNeed],
+    site: Site<'_>,
 ) -> Result<Chosen> {
-    let configured = toolchain.settings.rustflags(target.triple)?;
-    let mut rustflags = flags::remaps(toolchain, root, target.triple);
-    let linker = if names_linker(&configured) || toolchain.settings.has_linker(target.triple)? {
-        None
-    } else {
-        linker(toolchain, target)?
+    let ask = Ask {
+        toolchain,
+        target,
+        needs,
+        site,
     };
+    let compiler = compiler::choose(&ask)?;
+    let configured = toolchain.settings.rustflags(target.triple)?;
+    let linker = linker(&ask, &configured, compiler.as_ref())?;
+    let reasons = reasons(&ask, &linker, compiler.as_ref());
+    let mut rustflags = flags::remaps(toolchain, site.root, target.triple);
     rustflags.extend(configured);
     if target.asks_static {
         rustflags.push("-Ctarget-feature=+crt-static".to_owned());
@@ -142,18 +162,67 @@ pub(crate) fn link(
     let link = Link {
         platform: target.platform.clone(),
         target: target.triple.to_owned(),
-        linker,
-        variables: compiler::choose(toolchain, target, needs)?,
+        linker: linker.program,
+        variables: compiler.unwrap_or_default().variables,
         rustflags,
         is_static: target.is_static,
     };
-    let reasons = reasons(&link);
     Ok(Chosen { link, reasons })
 }
 
-fn reasons(link: &Link) -> Vec<String> {
-    let linker = link.linker.as_deref().unwrap_or("what is configured");
-    vec![format!("`{}` is linked by {linker}", link.target)]
+fn reasons(ask: &Ask<'_>, linker: &Linker, compiler: Option<&Compiler>) -> Vec<String> {
+    let target = ask.target.triple;
+    let mut reasons = vec![
+        format!("target `{target}`: installed"),
+        format!("linked by {}", linker.name),
+    ];
+    let compiled = compiler.into_iter().flat_map(|compiler| {
+        let need = |need: &CNeed| need.told(&compiler.name);
+        ask.needs.iter().map(need)
+    });
+    reasons.extend(compiled);
+    reasons
+}
+
+/// What links: a program for cargo, or nothing that cargo must be told.
+struct Linker {
+    program: Option<String>,
+    /// For a reason: "linked by …".
+    name: String,
+}
+
+impl Linker {
+    fn named(program: &str, name: &str) -> Linker {
+        Linker {
+            program: Some(program.to_owned()),
+            name: name.to_owned(),
+        }
+    }
+
+    /// Left to the user's configuration or to rustc.
+    fn left_to(name: &str) -> Linker {
+        Linker {
+            program: None,
+            name: name.to_owned(),
+        }
+    }
+}
+
+/// The first of: the user's, the one that the C compiler wants, the toolchain's own (musl), the host's, a cross gcc.
+fn linker(ask: &Ask<'_>, rustflags: &[String], compiler: Option<&Compiler>) -> Result<Linker> {
+    let (toolchain, target) = (ask.toolchain, ask.target);
+    if names_linker(rustflags) || toolchain.settings.has_linker(target.triple)? {
+        return Ok(Linker::left_to("what is configured"));
+    }
+    if let Some((compiler, program)) =
+        compiler.and_then(|compiler| Some((compiler, compiler.linker.as_ref()?)))
+    {
+        return Ok(Linker::named(program, &compiler.name));
+    }
+    if target.is_musl() {
+        return own_linker(toolchain, target);
+    }
+    gnu_linker(toolchain, target)
 }
 
 /// `-Clinker=x` and `-C linker=x`.
@@ -164,28 +233,25 @@ fn names_linker(rustflags: &[String]) -> bool {
 }
 
 /// rust-lld needs nothing but the toolchain, but cannot link gnu targets alone (`-lgcc_s`).
-fn linker(toolchain: &Toolchain, target: &Target) -> Result<Option<String>> {
-    if target.is_musl() {
-        return own_linker(toolchain, target);
-    }
+fn gnu_linker(toolchain: &Toolchain, target: &Target) -> Result<Linker> {
     if target.triple == toolchain.host {
-        return Ok(None);
+        return Ok(Linker::left_to("`cc`, this machine's own"));
     }
     let cross = compiler::cross_gcc(target.triple);
     match cross.filter(|program| toolchain.on_path(program)) {
-        Some(program) => Ok(Some(program.to_owned())),
+        Some(program) => Ok(Linker::named(program, &format!("`{program}`"))),
         None => Err(no_linker(target, cross).into()),
     }
 }
 
 /// Without it rustc calls the machine's `cc`, which can link for this machine alone.
-fn own_linker(toolchain: &Toolchain, target: &Target) -> Result<Option<String>> {
+fn own_linker(toolchain: &Toolchain, target: &Target) -> Result<Linker> {
     if toolchain.has_lld() {
-        return Ok(Some("rust-lld".to_owned()));
+        return Ok(Linker::named("rust-lld", "rust-lld, the toolchain's own"));
     }
     let architecture = |triple: &str| triple.split('-').next().map(str::to_owned);
     if architecture(target.triple) == architecture(&toolchain.host) {
-        return Ok(None);
+        return Ok(Linker::left_to("`cc`, this machine's own"));
     }
     let message = format!(
         "cannot link {}: this toolchain has no rust-lld",

@@ -29,6 +29,7 @@ pub(crate) use health::with_c;
 pub(crate) use health::without_c;
 pub(crate) use link::Chosen;
 pub(crate) use link::Link;
+pub(crate) use link::Site;
 pub(crate) use link::Target;
 pub(crate) use link::link;
 pub(crate) use link::target;
@@ -46,6 +47,8 @@ pub(crate) struct Toolchain {
     /// The triple that rustc itself runs on.
     pub(crate) host: String,
     pub(crate) cargo_home: PathBuf,
+    /// Below which distributions put headers.
+    usr: PathBuf,
     /// The compiler itself, without rustup's proxy.
     rustc: PathBuf,
     directory: PathBuf,
@@ -75,6 +78,7 @@ pub(crate) fn probe(
         sysroot,
         host,
         cargo_home,
+        usr: PathBuf::from("/usr"),
         rustc,
         directory: directory.to_owned(),
         cargo: cargo.clone(),
@@ -193,12 +197,17 @@ impl Toolchain {
     }
 
     fn has_lld(&self) -> bool {
-        let own = self
+        self.own_program("rust-lld").is_some() || self.on_path("rust-lld")
+    }
+
+    /// A program that lies among the toolchain's own.
+    fn own_program(&self, name: &str) -> Option<PathBuf> {
+        let programs = self
             .sysroot
             .join("lib/rustlib")
             .join(&self.host)
-            .join("bin/rust-lld");
-        own.is_file() || self.on_path("rust-lld")
+            .join("bin");
+        Some(programs.join(name)).filter(|path| path.is_file())
     }
 
     /// A variable of the environment, or of the `[env]` table that cargo hands to build scripts. Empty is unset.
@@ -213,12 +222,22 @@ impl Toolchain {
     }
 
     fn on_path(&self, program: &str) -> bool {
-        let path = self.environment.get(OsStr::new("PATH"));
-        path.is_some_and(|path| {
-            std::env::split_paths(path).any(|directory| directory.join(program).is_file())
-        })
+        self.path_of(program).is_some()
+    }
+
+    /// Where a program lies; one with a `/` is a path already, from the directory of the build.
+    fn path_of(&self, program: &str) -> Option<PathBuf> {
+        if program.contains('/') {
+            return Some(self.directory.join(program)).filter(|path| path.is_file());
+        }
+        let path = self.environment.get(OsStr::new("PATH"))?;
+        let mut places = std::env::split_paths(path).map(|directory| directory.join(program));
+        places.find(|place| place.is_file())
     }
 }
+
+#[cfg(test)]
+pub(crate) use tests::link_at;
 
 #[cfg(test)]
 mod tests;

@@ -40,8 +40,41 @@ const TOOLS: [&str; 8] = [
     "system-deps",
 ];
 
+/// Crates that are C++ or bring some, as far as their dependencies do not say so.
+const CXX: [&str; 24] = [
+    "boring-sys",
+    "cxx",
+    "esaxx-rs",
+    "grpcio-sys",
+    "highs-sys",
+    "ggml-sys",
+    "libduckdb-sys",
+    "librocksdb-sys",
+    "link-cplusplus",
+    "llama-cpp-sys-2",
+    "opencv",
+    "or-tools-sys",
+    "protobuf-src",
+    "sentencepiece-sys",
+    "shaderc-sys",
+    "snmalloc-sys",
+    "spirv_cross",
+    "tesseract-sys",
+    "tree-sitter-cpp-sys",
+    "v8",
+    "whisper-rs-sys",
+    "z3-sys",
+    "zeromq-src",
+    "zmq-sys",
+];
+/// What a crate depends on, in its build script or otherwise, that compiles C++ or links its library.
+const CXX_TOOLS: [&str; 2] = ["cxx-build", "link-cplusplus"];
+
 /// Depends on `cc` and calls it for Android alone.
 const NEVER_ON_LINUX: [&str; 1] = ["backtrace"];
+
+/// The kind of the records of answers; another number when what they hold changes.
+const RECORDS: &str = "c-needs-2";
 
 /// A crate that needs a C compiler for the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,6 +82,20 @@ pub(crate) struct CNeed {
     pub(crate) package: String,
     /// The way to it through the graph: `web`, `reqwest`, `rustls`, `ring`.
     pub(crate) why: Vec<String>,
+    /// Whether it is C++, which needs a library of its own when it is linked.
+    pub(crate) is_cxx: bool,
+}
+
+impl CNeed {
+    /// A reason: by whom it is compiled.
+    pub(super) fn told(&self, compiler: &str) -> String {
+        let language = if self.is_cxx { "C++" } else { "C" };
+        format!(
+            "{language} code of `{}` ({}) is compiled by {compiler}",
+            self.package,
+            self.why.join(" → ")
+        )
+    }
 }
 
 /// For which program the prediction is made.
@@ -78,14 +125,14 @@ pub(crate) fn c_needs(
     let key = key(&lock, question, target);
     if let Some(known) = question
         .memory
-        .record("c-needs", &key)
+        .record(RECORDS, &key)
         .and_then(|value| from_value(&value))
     {
         return Ok(known);
     }
     let needs = ask(toolchain, question, target)?;
     // A memory that cannot be written costs 100 ms the next time and nothing else.
-    let _ = question.memory.remember("c-needs", &key, &to_value(&needs));
+    let _ = question.memory.remember(RECORDS, &key, &to_value(&needs));
     Ok(needs)
 }
 
@@ -163,6 +210,7 @@ pub(super) fn walk(metadata: &Metadata, roots: &[String]) -> Result<Vec<CNeed>> 
             needs.push(CNeed {
                 package: metadata[&node.id].name.to_string(),
                 why: way(metadata, &parents, &node.id),
+                is_cxx: is_cxx(metadata, node),
             });
         }
         for next in node
@@ -202,6 +250,13 @@ fn compiles_c(metadata: &Metadata, node: &Node) -> bool {
     !spared && node.deps.iter().any(uses)
 }
 
+fn is_cxx(metadata: &Metadata, node: &Node) -> bool {
+    let name = |id: &PackageId| metadata[id].name.to_string();
+    let mut edges = node.deps.iter();
+    CXX.contains(&name(&node.id).as_str())
+        || edges.any(|edge| CXX_TOOLS.contains(&name(&edge.pkg).as_str()))
+}
+
 fn way(
     metadata: &Metadata,
     parents: &BTreeMap<&PackageId, Option<&PackageId>>,
@@ -214,7 +269,7 @@ fn way(
 }
 
 pub(super) fn to_value(needs: &[CNeed]) -> Value {
-    let one = |need: &CNeed| json!({"package": need.package, "why": need.why});
+    let one = |need: &CNeed| json!({"package": need.package, "why": need.why, "cxx": need.is_cxx});
     needs.iter().map(one).collect()
 }
 
@@ -229,6 +284,7 @@ pub(super) fn from_value(value: &Value) -> Option<Vec<CNeed>> {
                 .iter()
                 .map(text)
                 .collect::<Option<_>>()?,
+            is_cxx: need["cxx"].as_bool()?,
         })
     };
     value.as_array()?.iter().map(one).collect()

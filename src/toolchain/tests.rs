@@ -9,7 +9,11 @@ use tempfile::TempDir;
 use crate::config::Libc;
 use crate::fault::Kind;
 use crate::network::Network;
+use crate::notes::Notes;
 use crate::platform::Platform;
+use crate::store::Store;
+
+use super::link::Chosen;
 
 pub(super) const X86_GNU: &str = "x86_64-unknown-linux-gnu";
 pub(super) const X86_MUSL: &str = "x86_64-unknown-linux-musl";
@@ -58,6 +62,7 @@ impl Machine {
         };
         Toolchain {
             sysroot: self.path("sysroot"),
+            usr: self.path("usr"),
             host: X86_GNU.to_owned(),
             rustc: PathBuf::from("/no/rustc"),
             cargo_home: self.path("cargo"),
@@ -101,9 +106,29 @@ fn refused(machine: &Machine, name: &str, libc: Libc) -> String {
     told(&target(&machine.toolchain(&[]), &platform(name), libc).expect_err("a refusal"))
 }
 
+/// A link without anything that the user configured, with kits beside the workspace of the tests.
+pub(crate) fn link_at(
+    toolchain: &Toolchain,
+    target: &Target,
+    needs: &[CNeed],
+    root: &Path,
+) -> Result<Chosen> {
+    let place = tempfile::tempdir().expect("a directory");
+    let site = Site {
+        root,
+        kits: &kits(place.path()),
+        sysroots: &BTreeMap::new(),
+    };
+    link(toolchain, target, needs, site)
+}
+
+fn kits(place: &Path) -> Store {
+    Store::cache(&place.join("build"), &Notes::recorded()).expect("a store")
+}
+
 fn linked(toolchain: &Toolchain, name: &str, libc: Libc) -> Result<Link> {
     let target = target(toolchain, &platform(name), libc)?;
-    Ok(link(toolchain, &target, &toolchain.directory.clone(), &[])?.link)
+    Ok(link_at(toolchain, &target, &[], &toolchain.directory)?.link)
 }
 
 fn needs_c() -> Vec<CNeed> {
@@ -111,12 +136,13 @@ fn needs_c() -> Vec<CNeed> {
     vec![CNeed {
         package: "ring".to_owned(),
         why,
+        is_cxx: false,
     }]
 }
 
 fn compiled(toolchain: &Toolchain, name: &str, libc: Libc) -> Result<Option<String>> {
     let target = target(toolchain, &platform(name), libc)?;
-    let chosen = link(toolchain, &target, &toolchain.directory.clone(), &needs_c())?;
+    let chosen = link_at(toolchain, &target, &needs_c(), &toolchain.directory)?;
     let mut variables = chosen.link.variables.into_iter();
     let cc = |(name, _): &(String, String)| name.starts_with("CC_");
     Ok(variables.find(cc).map(|(_, program)| program))
@@ -345,9 +371,10 @@ fn a_glibc_gcc_is_never_chosen_for_musl() {
     );
     let said = told(&compiled(&toolchain, "linux/arm64", Libc::Auto).expect_err("no compiler"));
     assert!(
-        said.contains("put a musl cross compiler on PATH as `aarch64-linux-musl-gcc`"),
+        said.contains("looked for `aarch64-linux-musl-gcc` on PATH"),
         "{said}"
     );
+    assert!(said.contains("`pip install ziglang`"), "{said}");
 }
 
 #[test]

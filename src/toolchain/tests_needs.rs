@@ -226,7 +226,8 @@ fn real_cargo_is_asked_for_the_graph_with_the_features_of_the_build() {
         needs,
         [CNeed {
             package: "sys".to_owned(),
-            why: ["web", "sys"].map(str::to_owned).to_vec()
+            why: ["web", "sys"].map(str::to_owned).to_vec(),
+            is_cxx: false,
         }]
     );
 }
@@ -266,6 +267,7 @@ fn a_damaged_memory_is_asked_again() {
     let needs = vec![CNeed {
         package: "ring".to_owned(),
         why: vec!["web".to_owned(), "ring".to_owned()],
+        is_cxx: true,
     }];
     assert_eq!(from_value(&to_value(&needs)), Some(needs));
 }

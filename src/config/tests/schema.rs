@@ -14,6 +14,7 @@ use crate::config::keys::Key;
 use crate::config::keys::Shape;
 use crate::config::load;
 use crate::config::rules::Rule;
+use crate::platform::Platform;
 
 const NAME: &str = r"^[^\s-]\S*$";
 const REGISTRY: &str = r"^([a-z0-9.-]+|\[[0-9a-f:.]+\])(:[0-9]+)?$";
@@ -28,6 +29,11 @@ fn text_schema(rule: &Rule) -> Value {
         "a directory" => json!({"minLength": 1, "examples": ["crates/web"]}),
         "a path below this file's directory" => {
             json!({"minLength": 1, "pattern": r"^(?!/)(?!(.*/)?\.\.(/|$))", "examples": ["static/"]})
+        }
+        "a musl target such as `aarch64-unknown-linux-musl`" => {
+            let platforms = Platform::known().into_iter();
+            let targets = platforms.filter_map(|name| name.parse::<Platform>().ok()?.musl_target());
+            json!({"enum": targets.collect::<Vec<_>>(), "examples": ["aarch64-unknown-linux-musl"]})
         }
         "a platform such as `linux/arm64`" => {
             json!({"pattern": r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$", "examples": ["linux/arm64", "linux/amd64"]})
@@ -188,21 +194,29 @@ fn example(shape: Shape) -> Value {
             json!({text(names).as_str().expect("text"): [text(values)]})
         }
         Shape::NamedObjects(names, _) => json!({text(names).as_str().expect("text"): {}}),
-        Shape::Object(keys) => json!({keys[0].name: example(keys[0].shape)}),
+        Shape::Object(keys) => json!({keys[0].name: example_of(&keys[0])}),
         Shape::Objects(keys) => {
             let needed = keys.iter().filter(|key| key.required);
             let entry: Map<String, Value> = needed
-                .map(|key| (key.name.to_owned(), example(key.shape)))
+                .map(|key| (key.name.to_owned(), example_of(key)))
                 .collect();
             json!([entry])
         }
     }
 }
 
+/// As [`example`], and never what holds anyhow.
+fn example_of(key: &Key) -> Value {
+    match key.shape {
+        Shape::Truth => json!(key.default != Some("true")),
+        shape => example(shape),
+    }
+}
+
 /// Every object of the file: its keys, what must stand in it, and how it is wrapped to be a whole file.
 type Object = (&'static [Key], Value, fn(Value) -> Value);
 
-fn objects() -> [Object; 5] {
+fn objects() -> [Object; 6] {
     let asset = json!({"from": "a", "to": "/a"});
     [
         (&keys::ROOT, json!({}), |object| object),
@@ -215,6 +229,11 @@ fn objects() -> [Object; 5] {
             &keys::BUILD,
             json!({}),
             |object| json!({"builds": [object]}),
+        ),
+        (
+            &keys::KINDNESSES,
+            json!({}),
+            |object| json!({"builds": [{"kindnesses": object}]}),
         ),
         (
             &keys::IMAGE,
@@ -247,7 +266,7 @@ fn every_key_of_the_table_is_accepted_and_changes_what_is_read() {
         let without = meaning(&file, &wrap(needed.clone()));
         for key in keys {
             let mut object = needed.clone();
-            object[key.name] = example(key.shape);
+            object[key.name] = example_of(key);
             let with = meaning(&file, &wrap(object));
             assert_ne!(with, without, "{} is accepted but not read", key.name);
         }

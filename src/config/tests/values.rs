@@ -10,6 +10,7 @@ use crate::config::Asset;
 use crate::config::Build;
 use crate::config::Config;
 use crate::config::ImageSettings;
+use crate::config::Kindnesses;
 use crate::config::Libc;
 use crate::config::RegistrySettings;
 use crate::config::load;
@@ -63,6 +64,8 @@ fn every_key_arrives_where_it_belongs() {
     let hub = ["https://mirror.example/hub", "https://other.example:8443"];
     assert_eq!(config.mirrors["docker.io"], hub);
     assert_eq!(config.mirrors["*"], ["http://localhost:5000/cache/"]);
+    let musl = &config.sysroots["aarch64-unknown-linux-musl"];
+    assert_eq!(*musl, directory.path().join("sysroots/arm64"));
     assert_eq!(config.builds, [everything_build(directory.path())]);
     assert_eq!(config.file, Some(file));
 }
@@ -104,6 +107,10 @@ fn everything_build(directory: &Path) -> Build {
             ("EMPTY".to_owned(), String::new()),
         ]),
         libc: Libc::Auto,
+        kindnesses: Kindnesses {
+            sqlx_offline: false,
+            ..Kindnesses::default()
+        },
         image: ImageSettings {
             name: text("web"),
             path: text("/usr/local/bin/web"),

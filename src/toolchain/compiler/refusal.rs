@@ -1,0 +1,94 @@
+//! What is said when nobody compiles the C of a program: each crate with its way, every place looked in, and three ways out.
+
+use super::Ask;
+use super::cross_gcc;
+use crate::fault::Fault;
+
+/// The way to get it, as a hint.
+pub(in super::super) fn install_cross_gcc(program: &str) -> String {
+    let package = program.trim_end_matches("-gcc").replace('_', "-");
+    format!("install it, on Debian and Ubuntu with `apt install gcc-{package}`")
+}
+
+pub(super) fn refusal(ask: &Ask<'_>, looked: &[String]) -> Fault {
+    let names: Vec<String> = ask
+        .needs
+        .iter()
+        .map(|need| format!("`{}`", need.package))
+        .collect();
+    let verb = if names.len() == 1 { "needs" } else { "need" };
+    let language = if ask.needs_cxx() { "C++" } else { "C" };
+    let message = format!(
+        "{} {verb} a {language} compiler for `{}`, and there is none",
+        names.join(", "),
+        ask.target.triple
+    );
+    let mut fault = Fault::refused(message);
+    for need in ask.needs {
+        fault = fault.because(format!(
+            "`{}` is in the graph: {}",
+            need.package,
+            need.why.join(" → ")
+        ));
+    }
+    for place in looked {
+        fault = fault.because(format!("looked for {place}"));
+    }
+    ways_out(ask).into_iter().fold(fault, Fault::hint)
+}
+
+/// A package of the distribution or zig; the other C library; a compiler of one's own.
+fn ways_out(ask: &Ask<'_>) -> [String; 3] {
+    [install(ask), other_libc(ask), own(ask)]
+}
+
+fn install(ask: &Ask<'_>) -> String {
+    let cxx = ask.needs_cxx();
+    if ask.target.triple == ask.toolchain.host {
+        let package = if cxx { "g++" } else { "gcc" };
+        return format!("install a compiler, on Debian and Ubuntu with `apt install {package}`");
+    }
+    if !ask.target.is_musl() {
+        let gcc = cross_gcc(ask.target.triple);
+        return match gcc {
+            Some(gcc) if cxx => {
+                install_cross_gcc(gcc).replace("`apt install gcc-", "`apt install g++-")
+            }
+            Some(gcc) => install_cross_gcc(gcc),
+            None => "use `libc: musl`".to_owned(),
+        };
+    }
+    if ask.is_of_hosts_architecture() && !cxx {
+        return "install musl's, on Debian and Ubuntu with `apt install musl-tools`".to_owned();
+    }
+    "install zig, which compiles for every platform: `pip install ziglang`".to_owned()
+}
+
+fn other_libc(ask: &Ask<'_>) -> String {
+    let gcc = ask.target.platform.gnu_target().and_then(cross_gcc);
+    match gcc {
+        _ if !ask.target.is_musl() && ask.target.platform.musl_target().is_some() => {
+            "use `libc: musl`, for which `pip install ziglang` is enough".to_owned()
+        }
+        Some(gcc) if ask.target.is_musl() && !ask.is_of_hosts_architecture() => {
+            format!("use `libc: gnu` and a base image with glibc; it is linked with `{gcc}`")
+        }
+        _ if ask.target.is_musl() => "use `libc: gnu` and a base image with glibc".to_owned(),
+        _ => "replace the crate or switch off the feature that brings it in".to_owned(),
+    }
+}
+
+fn own(ask: &Ask<'_>) -> String {
+    if ask.needs_cxx() {
+        return format!(
+            "set `{}` and `{}` to compilers for this target, and `CARGO_TARGET_{}_LINKER` to a linker that knows their C++ library",
+            ask.variable("CC"),
+            ask.variable("CXX"),
+            ask.target.triple.to_uppercase().replace('-', "_"),
+        );
+    }
+    format!(
+        "set `{}` to a C compiler for this target",
+        ask.variable("CC")
+    )
+}
