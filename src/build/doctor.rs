@@ -7,13 +7,11 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::base;
 use crate::build::areas::{self, Area};
 use crate::build::groups::{self, Ground, Group};
 use crate::build::survey::{self, Bases};
-use crate::build::{Tools, machine};
+use crate::build::{Tools, machine, served};
 use crate::config::Config;
-use crate::fault::Fault;
 use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::plan::wanted::Wanted;
@@ -93,9 +91,10 @@ pub(crate) fn diagnose(request: &Request, config: &Config, tools: &Tools<'_>) ->
     let machine = machine::section(request, &place(request), tools);
     let mut sections = vec![machine];
     if !sections[0].is_refused() {
+        let asked = Asked { request, config };
         let more = match is_asked {
-            true => platforms(Asked { request, config }, tools),
-            false => machine::platforms(request, tools),
+            true => platforms(asked, tools),
+            false => machine::platforms(asked, tools),
         };
         sections.extend(more.unwrap_or_else(|error| vec![refused(error)]));
     }
@@ -170,7 +169,9 @@ fn considered(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Vec
     let binaries = group.wanted.iter();
     let binaries: Vec<&str> = binaries.map(|one| one.candidate.binary).collect();
     let mut findings = vec![Finding::of("binaries", Ok(binaries.join(", ")))];
-    match group.chosen(platform, ground) {
+    let chosen = group.chosen(platform, ground);
+    let is_static = chosen.as_ref().is_ok_and(|chosen| chosen.link.is_static);
+    match chosen {
         Ok(chosen) => findings.extend(chosen.reasons.into_iter().map(Finding::said)),
         Err(error) => findings.push(Finding::refused(error)),
     }
@@ -178,29 +179,9 @@ fn considered(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Vec
     for one in &group.wanted {
         if !seen.contains(&&one.base) {
             seen.push(&one.base);
-            findings.push(on_base(one, platform, ground));
+            let base = served::base(one, (platform, is_static), ground);
+            findings.push(Finding::of("base", base));
         }
     }
     findings
-}
-
-/// Whether the base serves the platform.
-fn on_base(wanted: &Wanted<'_>, platform: &Platform, ground: Ground<'_>) -> Finding {
-    let resolved = match ground.bases.get(&wanted.base_key()) {
-        Some(base) => Ok(base.clone()),
-        None => {
-            let alone = std::slice::from_ref(platform);
-            base::resolve(&wanted.base, alone, survey::shelf(ground.tools))
-        }
-    };
-    let told = resolved.and_then(|base| {
-        let mut images = base.images.iter();
-        let image = images.find(|image| image.platform == *platform);
-        let image = image.ok_or_else(|| Fault::refused(format!("no image for {platform}")))?;
-        Ok(match image.digest {
-            Some(digest) => format!("`{}` has {digest}", base.name),
-            None => format!("`{}`, made by rbuild", base.name),
-        })
-    });
-    Finding::of("base", told)
 }

@@ -9,10 +9,11 @@ use crate::build::areas;
 use crate::build::doctor::{About, Finding, Section};
 use crate::config::Libc;
 use crate::fault::Fault;
+use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::platform::Platform;
 use crate::process::Call;
-use crate::toolchain::{self, Toolchain};
+use crate::toolchain::{self, Site, Toolchain};
 
 /// What every build needs: cargo, rustc, linkers, a cache that can be written.
 pub(super) fn section(request: &Request, place: &Path, tools: &Tools<'_>) -> Section {
@@ -75,7 +76,8 @@ fn cache(tools: &Tools<'_>) -> Result<String> {
 }
 
 /// What each platform could be built with, without a program to ask.
-pub(super) fn platforms(request: &Request, tools: &Tools<'_>) -> Result<Vec<Section>> {
+pub(super) fn platforms(asked: Asked<'_>, tools: &Tools<'_>) -> Result<Vec<Section>> {
+    let request = asked.request;
     let cargo = areas::cargo(request, tools);
     let toolchain = areas::probe(&cargo, &request.directory, tools)?;
     let known = Platform::known().into_iter();
@@ -84,30 +86,33 @@ pub(super) fn platforms(request: &Request, tools: &Tools<'_>) -> Result<Vec<Sect
         true => known,
         false => request.platforms.clone(),
     };
+    let site = Site {
+        root: &request.directory,
+        kits: tools.store,
+        sysroots: &asked.config.sysroots,
+    };
     let section = |platform: &Platform| Section {
         about: About::Platform(platform.clone()),
-        findings: possible(&toolchain, platform),
+        findings: possible(&toolchain, platform, site),
     };
     Ok(platforms.iter().map(section).collect())
 }
 
-fn possible(toolchain: &Toolchain, platform: &Platform) -> Vec<Finding> {
+fn possible(toolchain: &Toolchain, platform: &Platform, site: Site<'_>) -> Vec<Finding> {
     let target = toolchain::target(toolchain, platform, Libc::Auto);
-    let pure = target.and_then(|target| Ok((toolchain::without_c(toolchain, &target)?, target)));
+    let pure = target.and_then(|target| {
+        let chosen = toolchain::without_c(toolchain, &target, site)?;
+        Ok((chosen.reasons, target))
+    });
     let (reasons, target) = match pure {
-        Ok((chosen, target)) => (chosen.reasons, target),
+        Ok(pure) => pure,
         Err(error) => return vec![Finding::refused(error)],
     };
-    let with_c = match toolchain::with_c(toolchain, &target) {
-        Ok(chosen) => {
-            let more = chosen.reasons.into_iter();
-            let more: Vec<String> = more.filter(|reason| !reasons.contains(reason)).collect();
-            more.join("; ")
-        }
-        Err(_) => "C code: no compiler for it is here".to_owned(),
+    let more = match toolchain::with_c(toolchain, &target, site) {
+        Ok(chosen) => chosen.reasons,
+        Err(error) => vec![format!("C code cannot be compiled: {error}")],
     };
-    let said = reasons.into_iter().chain([with_c]);
-    said.filter(|sentence| !sentence.is_empty())
-        .map(Finding::said)
-        .collect()
+    let more = more.into_iter().filter(|said| !reasons.contains(said));
+    let said: Vec<String> = reasons.iter().cloned().chain(more).collect();
+    said.into_iter().map(Finding::said).collect()
 }

@@ -11,6 +11,7 @@ mod layers;
 mod machine;
 mod outputs;
 mod push;
+mod served;
 mod summary;
 mod survey;
 

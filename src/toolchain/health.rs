@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{CNeed, Chosen, Target, Toolchain, link};
+use super::{CNeed, Chosen, Site, Target, Toolchain, link};
 
 /// Stands for whatever brings C code where there is no program to ask.
 const SOME_CRATE: &str = "a crate with C code";
@@ -14,11 +14,8 @@ const SOME_CRATE: &str = "a crate with C code";
 impl Toolchain {
     /// Where the linker of the toolchain lies.
     pub(crate) fn rust_lld(&self) -> Option<PathBuf> {
-        let own = self.sysroot.join("lib/rustlib").join(&self.host);
-        let own = own.join("bin/rust-lld");
-        own.is_file()
-            .then_some(own)
-            .or_else(|| self.find("rust-lld"))
+        let own = self.own_program("rust-lld");
+        own.or_else(|| self.path_of("rust-lld"))
     }
 
     /// What links build scripts and procedural macros, which run on this machine.
@@ -26,29 +23,24 @@ impl Toolchain {
         if self.settings.has_linker(&self.host)? {
             return Ok(format!("what is configured for `{}`", self.host));
         }
-        Ok(match self.find("cc") {
+        Ok(match self.path_of("cc") {
             Some(file) => file.display().to_string(),
             None => "`cc` is not on PATH".to_owned(),
         })
     }
-
-    fn find(&self, program: &str) -> Option<PathBuf> {
-        let path = self.environment.get(std::ffi::OsStr::new("PATH"))?;
-        let mut files = std::env::split_paths(path).map(|directory| directory.join(program));
-        files.find(|file| file.is_file())
-    }
-}
-
-/// What would be chosen if a program brought C code.
-pub(crate) fn with_c(toolchain: &Toolchain, target: &Target) -> Result<Chosen> {
-    let need = CNeed {
-        package: SOME_CRATE.to_owned(),
-        why: vec![SOME_CRATE.to_owned()],
-    };
-    link(toolchain, target, &toolchain.directory, &[need])
 }
 
 /// What would be chosen for a program of Rust alone.
-pub(crate) fn without_c(toolchain: &Toolchain, target: &Target) -> Result<Chosen> {
-    link(toolchain, target, &toolchain.directory, &[])
+pub(crate) fn without_c(toolchain: &Toolchain, target: &Target, site: Site<'_>) -> Result<Chosen> {
+    link(toolchain, target, &[], site)
+}
+
+/// What would be chosen if a program brought C code.
+pub(crate) fn with_c(toolchain: &Toolchain, target: &Target, site: Site<'_>) -> Result<Chosen> {
+    let need = CNeed {
+        package: SOME_CRATE.to_owned(),
+        why: vec![SOME_CRATE.to_owned()],
+        is_cxx: false,
+    };
+    link(toolchain, target, &[need], site)
 }
