@@ -170,7 +170,7 @@ fn considered(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Vec
     let binaries: Vec<&str> = binaries.map(|one| one.candidate.binary).collect();
     let mut findings = vec![Finding::of("binaries", Ok(binaries.join(", ")))];
     let chosen = group.chosen(platform, ground);
-    let is_static = chosen.as_ref().is_ok_and(|chosen| chosen.link.is_static);
+    let is_static = !chosen.as_ref().is_ok_and(|chosen| !chosen.link.is_static);
     match chosen {
         Ok(chosen) => findings.extend(chosen.reasons.into_iter().map(Finding::said)),
         Err(error) => findings.push(Finding::refused(error)),

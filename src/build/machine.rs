@@ -99,20 +99,26 @@ pub(super) fn platforms(asked: Asked<'_>, tools: &Tools<'_>) -> Result<Vec<Secti
 }
 
 fn possible(toolchain: &Toolchain, platform: &Platform, site: Site<'_>) -> Vec<Finding> {
-    let target = toolchain::target(toolchain, platform, Libc::Auto);
-    let pure = target.and_then(|target| {
-        let chosen = toolchain::without_c(toolchain, &target, site)?;
-        Ok((chosen.reasons, target))
-    });
-    let (reasons, target) = match pure {
-        Ok(pure) => pure,
+    let target = match toolchain::target(toolchain, platform, Libc::Auto) {
+        Ok(target) => target,
         Err(error) => return vec![Finding::refused(error)],
     };
-    let more = match toolchain::with_c(toolchain, &target, site) {
+    let pure = match toolchain::link(toolchain, &target, &[], site) {
         Ok(chosen) => chosen.reasons,
-        Err(error) => vec![format!("C code cannot be compiled: {error}")],
+        Err(error) => return vec![Finding::refused(error)],
     };
-    let more = more.into_iter().filter(|said| !reasons.contains(said));
-    let said: Vec<String> = reasons.iter().cloned().chain(more).collect();
-    said.into_iter().map(Finding::said).collect()
+    let c = match toolchain::c_compiler(toolchain, &target, site) {
+        Ok(compiler) => format!("C would be compiled by {compiler}"),
+        Err(error) => format!("C cannot be compiled{}", mend(&error)),
+    };
+    let pure = pure.into_iter().filter(|said| said != toolchain::PURE);
+    let said = pure.chain([c]);
+    said.map(Finding::said).collect()
+}
+
+/// The first way out.
+fn mend(error: &anyhow::Error) -> String {
+    let hint = error.downcast_ref::<Fault>().map(Fault::hints);
+    let first = hint.and_then(<[String]>::first);
+    first.map_or_else(String::new, |hint| format!("; {hint}"))
 }

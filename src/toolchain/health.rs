@@ -6,10 +6,8 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{CNeed, Chosen, Site, Target, Toolchain, link};
-
-/// Stands for whatever brings C code where there is no program to ask.
-const SOME_CRATE: &str = "a crate with C code";
+use super::compiler::{self, Ask};
+use super::{CNeed, Site, Target, Toolchain};
 
 impl Toolchain {
     /// Where the linker of the toolchain lies.
@@ -30,17 +28,18 @@ impl Toolchain {
     }
 }
 
-/// What would be chosen for a program of Rust alone.
-pub(crate) fn without_c(toolchain: &Toolchain, target: &Target, site: Site<'_>) -> Result<Chosen> {
-    link(toolchain, target, &[], site)
-}
-
-/// What would be chosen if a program brought C code.
-pub(crate) fn with_c(toolchain: &Toolchain, target: &Target, site: Site<'_>) -> Result<Chosen> {
+/// Who would compile C for `target`, if a program brought some.
+pub(crate) fn c_compiler(toolchain: &Toolchain, target: &Target, site: Site<'_>) -> Result<String> {
     let need = CNeed {
-        package: SOME_CRATE.to_owned(),
-        why: vec![SOME_CRATE.to_owned()],
+        package: "a crate with C code".to_owned(),
+        why: Vec::new(),
         is_cxx: false,
     };
-    link(toolchain, target, &[need], site)
+    let ask = Ask {
+        toolchain,
+        target,
+        needs: &[need],
+        site,
+    };
+    Ok(compiler::choose(&ask)?.unwrap_or_default().name)
 }

@@ -25,10 +25,10 @@ use crate::workspace::Cargo;
 
 use settings::Settings;
 
-pub(crate) use health::with_c;
-pub(crate) use health::without_c;
+pub(crate) use health::c_compiler;
 pub(crate) use link::Chosen;
 pub(crate) use link::Link;
+pub(crate) use link::PURE;
 pub(crate) use link::Site;
 pub(crate) use link::Target;
 pub(crate) use link::link;

@@ -1,0 +1,81 @@
+//! What takes minutes: OpenSSL and C++ by every compiler, and bases of another architecture.
+//!
+//! `.ci/run` leaves these out; `cargo test --test it peers_slow -- --ignored` runs them.
+
+use std::fs;
+
+use crate::debian;
+use crate::machines::Machine;
+use crate::native::Native;
+use crate::programs::{program, said, words};
+use crate::support::TestEnv;
+
+#[test]
+#[ignore = "needs minutes, clang, llvm, musl-dev:arm64, linux-libc-dev:arm64, qemu-aarch64-static"]
+fn openssl_is_compiled_by_clang_with_musl_headers() {
+    let env = TestEnv::new();
+    let machine = Machine::without_compilers(&env).with_clang();
+    let native = Native::new(&env, &["crypto"]);
+    native.build(&machine, "linux/arm64").succeeds();
+    native.all_say("arm64", None);
+}
+
+#[test]
+#[ignore = "needs minutes, ziglang of PyPI, qemu-aarch64-static"]
+fn openssl_is_compiled_by_zig() {
+    let env = TestEnv::new();
+    let machine = Machine::without_compilers(&env).with_zig();
+    let native = Native::new(&env, &["crypto"]);
+    native.build(&machine, "linux/arm64").succeeds();
+    native.all_say("arm64", None);
+}
+
+#[test]
+#[ignore = "needs minutes, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-aarch64-static"]
+fn openssl_is_compiled_for_glibc_by_debians_cross_gcc() {
+    let env = TestEnv::new();
+    let machine = Machine::without_compilers(&env).with(&[
+        "aarch64-linux-gnu-gcc",
+        "aarch64-linux-gnu-ar",
+        "aarch64-linux-gnu-ranlib",
+    ]);
+    let native = Native::for_glibc(&env, &["crypto"]);
+    native.build(&machine, "linux/arm64").succeeds();
+    native.all_say("arm64", Some(&native.root()));
+}
+
+#[test]
+#[ignore = "needs minutes, ziglang and cargo-zigbuild of PyPI, qemu-aarch64-static"]
+fn cpp_for_musl_is_compiled_by_cargo_zigbuild_and_by_zig_alone() {
+    for with_zigbuild in [true, false] {
+        let env = TestEnv::new();
+        let mut machine = Machine::without_compilers(&env).with_zig();
+        if with_zigbuild {
+            machine = machine.with_cargo_zigbuild();
+        }
+        let native = Native::new(&env, &["plusplus"]);
+        native.build(&machine, "linux/arm64").succeeds();
+        native.all_say("arm64", None);
+    }
+}
+
+#[test]
+#[ignore = "needs minutes, debootstrap, qemu-aarch64-static, rustup's aarch64-unknown-linux-gnu"]
+fn arm64_is_linked_against_debians_own_glibc_without_any_compiler() {
+    let env = TestEnv::new();
+    let hello = env.workspace("hello");
+    let text = "builds:\n  - {id: hello, libc: gnu}\n";
+    fs::write(hello.join(".builder.yaml"), text).expect("written");
+    for suite in ["bookworm", "trixie"] {
+        debian::base(&hello.join(suite), suite, "arm64");
+        let build = format!(
+            "build . --push=false --profile dev --base oci:{suite}:it --platform linux/arm64 --oci-layout-path {suite}-out"
+        );
+        let machine = Machine::without_compilers(&env);
+        machine.rbuild(&env, &hello, &build).succeeds();
+        let program = program(&hello.join(format!("{suite}-out")), "hello", "arm64");
+        let root = debian::unpacked(&env, &hello.join(suite), "arm64");
+        let said = said(&words("arm64", Some(&root), &program));
+        assert_eq!(said.stdout(), "hello, world\n", "{suite}");
+    }
+}
