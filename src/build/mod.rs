@@ -14,6 +14,7 @@ mod push;
 mod served;
 mod summary;
 mod survey;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -36,7 +37,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 
 pub(crate) use areas::is_path;
-pub(crate) use doctor::{About, Diagnosis, Finding, Section, diagnose};
+pub(crate) use doctor::{About, Diagnosis, Finding, Section, TARGET, diagnose};
 pub(crate) use earlier::{Earlier, Words};
 pub(crate) use push::push_earlier;
 pub(crate) use summary::{Built, Laps, pushed, size};
@@ -138,8 +139,8 @@ fn assemble(plan: &ImagePlan, binaries: &[Binary], tools: &Tools<'_>) -> Result<
     let mut images: Vec<Image> = Vec::new();
     let mut told = Vec::new();
     for base in &plan.base.images {
-        let binary = layers::binary(plan, &base.platform, (binaries, tools.store))?;
-        let layers: Vec<Told> = shared.iter().cloned().chain([binary]).collect();
+        let programs = layers::binaries(plan, &base.platform, (binaries, tools.store))?;
+        let layers: Vec<Told> = shared.iter().cloned().chain([programs]).collect();
         images.push(image::assemble(tools.store, base, &layers, &plan.settings)?);
         told.push(layers);
     }

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 
-use crate::base::{self, Base, BaseImage};
+use crate::base::{self, Base, BaseImage, Choice};
 use crate::build::groups::Ground;
 use crate::build::survey;
 use crate::contents::{self, Contents};
@@ -18,7 +18,7 @@ pub(super) fn base(
     let base = match ground.bases.get(&wanted.base_key()) {
         Some(base) => base.clone(),
         None => {
-            let alone = std::slice::from_ref(platform);
+            let alone = Choice::These(std::slice::from_ref(platform));
             base::resolve(&wanted.base, alone, survey::shelf(ground.tools))?
         }
     };

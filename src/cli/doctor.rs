@@ -1,7 +1,5 @@
 //! `rbuild doctor`: what each platform would be built with, or what it lacks, and what must be done; nothing is built.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 
 use crate::build::{self, About, Diagnosis, Finding, Section};
@@ -40,6 +38,7 @@ fn as_for_a_build(typed: DoctorArguments) -> BuildArguments {
         output: OutputArguments::default(),
         registry: typed.registry,
         offline: typed.offline,
+        install_targets: typed.install_targets,
         dry_run: true,
         progress: ProgressArgument::Auto,
         quiet: false,
@@ -75,16 +74,20 @@ fn line(finding: &Finding) -> String {
     }
 }
 
-/// The first way out of each refusal, once, with the others a word away.
+/// What brings the targets, and the first way out of each other refusal; each once.
 fn to_do(diagnosis: &Diagnosis) -> Option<String> {
-    let errors = diagnosis.sections.iter().flat_map(Section::refusals);
-    let mut seen = BTreeSet::new();
-    let mut lines = String::new();
-    for way in errors.filter_map(|error| report::ways_out(error).into_iter().next()) {
-        if seen.insert(way.clone()) {
-            lines.push_str(&format!("  {}\n", report::escaped(&way)));
+    let findings = diagnosis.sections.iter().flat_map(|one| &one.findings);
+    let others = findings.filter(|finding| finding.thing != build::TARGET);
+    let errors = others.filter_map(|finding| finding.found.as_ref().err());
+    let first = errors.filter_map(|error| report::ways_out(error).into_iter().next());
+    let mut ways: Vec<String> = Vec::new();
+    for way in diagnosis.install.iter().cloned().chain(first) {
+        if !ways.contains(&way) {
+            ways.push(way);
         }
     }
+    let line = |way: &String| format!("  {}\n", report::escaped(way));
+    let lines: String = ways.iter().map(line).collect();
     (diagnosis.is_asked && !lines.is_empty()).then(|| format!("to do\n{lines}"))
 }
 
@@ -127,7 +130,11 @@ mod tests {
             section("linux/amd64", Ok("fine".to_owned())),
             section("linux/386", refusal("run `x`")),
         ];
-        Diagnosis { sections, is_asked }
+        Diagnosis {
+            sections,
+            is_asked,
+            install: Vec::new(),
+        }
     }
 
     #[test]

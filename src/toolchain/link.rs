@@ -10,11 +10,13 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::CNeed;
+use super::Missing;
 use super::Toolchain;
 use super::compiler;
 use super::compiler::Ask;
 use super::compiler::Compiler;
 use super::flags;
+use super::install;
 use crate::config::Libc;
 use crate::fault::Fault;
 use crate::platform::Platform;
@@ -76,39 +78,28 @@ impl Target {
 
 /// Chooses the target for `platform`. Refused when rustup has none or the toolchain lacks it.
 pub(crate) fn target(toolchain: &Toolchain, platform: &Platform, libc: Libc) -> Result<Target> {
+    let target = wanted(toolchain, platform, libc)?;
+    match toolchain.has(target.triple) {
+        true => Ok(target),
+        false => Err(install::not_installed(&[Missing::of(toolchain, &[target])]).into()),
+    }
+}
+
+/// As [`target`], whether the toolchain has it or not.
+pub(super) fn wanted(toolchain: &Toolchain, platform: &Platform, libc: Libc) -> Result<Target> {
     let gnu = platform.gnu_target().ok_or_else(|| unknown(platform))?;
     match (libc, platform.musl_target()) {
         (Libc::Musl, None) => Err(no_musl(platform).into()),
-        (Libc::Gnu, _) | (_, None) => installed(toolchain, Target::new(platform, gnu, false)),
+        (Libc::Gnu, _) => Ok(Target::new(platform, gnu, false)),
+        (Libc::Auto, None) => Ok(static_glibc(platform, gnu, no_musl_note(platform))),
         (Libc::Auto, Some(musl)) if !toolchain.has(musl) && toolchain.host == gnu => {
-            Ok(static_glibc(platform, gnu, musl))
+            Ok(static_glibc(platform, gnu, absent_note(platform, musl)))
         }
-        (_, Some(musl)) => installed(toolchain, Target::new(platform, musl, true)),
+        (_, Some(musl)) => Ok(Target::new(platform, musl, true)),
     }
 }
 
-fn installed(toolchain: &Toolchain, target: Target) -> Result<Target> {
-    if toolchain.has(target.triple) {
-        return Ok(target);
-    }
-    let message = format!(
-        "cannot compile for {}: the rust target `{}` is not installed",
-        target.platform, target.triple
-    );
-    Err(Fault::refused(message)
-        .because(format!(
-            "there is no {}",
-            toolchain.libraries(target.triple).display()
-        ))
-        .hint(format!("run `rustup target add {}`", target.triple))
-        .into())
-}
-
-fn static_glibc(platform: &Platform, gnu: &'static str, musl: &str) -> Target {
-    let note = format!(
-        "the target `{musl}` is not installed: {platform} is linked statically with this machine's glibc, and the digest \
-         differs from a musl build; run `rustup target add {musl}`"
-    );
+fn static_glibc(platform: &Platform, gnu: &'static str, note: String) -> Target {
     Target {
         asks_static: true,
         note: Some(note),
@@ -116,11 +107,33 @@ fn static_glibc(platform: &Platform, gnu: &'static str, musl: &str) -> Target {
     }
 }
 
+/// The host's own platform goes on without rustup's help.
+fn absent_note(platform: &Platform, musl: &str) -> String {
+    format!(
+        "the target `{musl}` is not installed: {platform} is linked statically with this machine's glibc, and the digest \
+         differs from a musl build; run `rustup target add {musl}`"
+    )
+}
+
+fn no_musl_note(platform: &Platform) -> String {
+    format!(
+        "rustup has no musl target for {platform}: it is linked statically with the glibc of this machine's cross compiler"
+    )
+}
+
 fn unknown(platform: &Platform) -> Fault {
-    Fault::refused(format!("cannot compile for {platform}")).because(format!(
+    let fault = Fault::refused(format!("cannot compile for {platform}")).because(format!(
         "rbuild knows the rust targets of {}",
         Platform::known().join(", ")
-    ))
+    ));
+    let variant = platform.variant.as_deref().unwrap_or_default();
+    match platform.without_variant() {
+        Some(plain) if plain.architecture == "amd64" => fault.hint(format!(
+            "use `{plain}`, with `-Ctarget-cpu=x86-64-{variant}` in the rustflags of .cargo/config.toml if older processors do not matter"
+        )),
+        Some(plain) => fault.hint(format!("use `{plain}`")),
+        None => fault,
+    }
 }
 
 fn no_musl(platform: &Platform) -> Fault {

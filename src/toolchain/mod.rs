@@ -6,6 +6,7 @@
 mod compiler;
 mod flags;
 mod health;
+mod install;
 mod link;
 mod needs;
 mod settings;
@@ -26,6 +27,10 @@ use crate::workspace::Cargo;
 use settings::Settings;
 
 pub(crate) use health::c_compiler;
+pub(crate) use install::Missing;
+pub(crate) use install::install;
+pub(crate) use install::missing;
+pub(crate) use install::not_installed;
 pub(crate) use link::Chosen;
 pub(crate) use link::Link;
 pub(crate) use link::PURE;
@@ -243,5 +248,7 @@ pub(crate) use tests::link_at;
 mod tests;
 #[cfg(test)]
 mod tests_cargo;
+#[cfg(test)]
+mod tests_install;
 #[cfg(test)]
 mod tests_needs;
