@@ -1,4 +1,4 @@
-# Binaries of a package that differ in libc are two cargo calls, and each is told of.
+# Two programs in one cargo call: what one of them needs is chosen for both.
 workspace mixed
 targets x86_64-unknown-linux-gnu x86_64-unknown-linux-musl
 programs cc musl-gcc
