@@ -11,6 +11,7 @@ use crate::base::Base;
 use crate::base::name::Name;
 use crate::build::Tools;
 use crate::build::areas::{self, Area};
+use crate::build::base_libraries;
 use crate::build::survey::Bases;
 use crate::compile::{self, Job};
 use crate::config::Libc;
@@ -18,7 +19,9 @@ use crate::plan::asked::{Asked, Candidate};
 use crate::plan::request::Progress;
 use crate::plan::wanted::Wanted;
 use crate::platform::{Platform, Platforms};
-use crate::toolchain::{self, Chosen, Missing, Question, Site, Toolchain};
+use crate::toolchain::{
+    self, BaseLibraries, CNeed, Chosen, Missing, Question, Site, Target, Toolchain,
+};
 use crate::workspace::Features;
 
 /// Binaries of one workspace that one cargo call can make.
@@ -179,12 +182,30 @@ impl<'a> Group<'a> {
             memory: ground.tools.store,
         };
         let needs = toolchain::c_needs(&self.toolchain, &question, &target)?;
+        let base = self.base_libraries((&target, &needs), ground)?;
         let site = Site {
             root: &workspace.root,
             kits: ground.tools.store,
             sysroots: &ground.asked.config.sysroots,
+            base: &base,
         };
-        toolchain::link(&self.toolchain, &target, &needs, site)
+        let chosen = toolchain::link(&self.toolchain, &target, &needs, site)?;
+        chosen.notes.iter().for_each(|note| notes.say(note));
+        Ok(chosen)
+    }
+
+    /// What the base has to link against, where that is wanted.
+    fn base_libraries(
+        &self,
+        (target, needs): (&Target, &[CNeed]),
+        ground: Ground<'_>,
+    ) -> Result<BaseLibraries> {
+        match self.base(ground) {
+            Some(base) if toolchain::takes_base(&self.toolchain, target, needs)? => {
+                base_libraries::of(base, &target.platform, ground.tools)
+            }
+            _ => Ok(BaseLibraries::NotAsked),
+        }
     }
 
     /// The ids of the packages, each once.
@@ -197,8 +218,7 @@ impl<'a> Group<'a> {
     }
 
     /// The base that its binaries go on, where they are linked against it.
-    #[expect(dead_code, reason = "linking against the base's libc comes with it")]
-    pub(crate) fn base<'b>(&self, ground: Ground<'b>) -> Option<&'b Base> {
+    fn base<'b>(&self, ground: Ground<'b>) -> Option<&'b Base> {
         let first = self.wanted.first()?;
         self.terms.base.as_ref()?;
         ground.bases.get(&first.base_key())

@@ -13,7 +13,7 @@ use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::platform::Platform;
 use crate::process::Call;
-use crate::toolchain::{self, Site, Toolchain};
+use crate::toolchain::{self, BaseLibraries, Site, Toolchain};
 
 /// What every build needs: cargo, rustc, linkers, a cache that can be written.
 pub(super) fn section(request: &Request, place: &Path, tools: &Tools<'_>) -> Section {
@@ -24,7 +24,7 @@ pub(super) fn section(request: &Request, place: &Path, tools: &Tools<'_>) -> Sec
     ];
     if findings.iter().all(|finding| finding.found.is_ok()) {
         match areas::probe(&cargo, place, tools) {
-            Ok(toolchain) => findings.extend(of_toolchain(&toolchain)),
+            Ok(toolchain) => findings.extend(of_toolchain(&toolchain, tools)),
             Err(error) => findings.push(Finding::refused(error)),
         }
     }
@@ -35,7 +35,7 @@ pub(super) fn section(request: &Request, place: &Path, tools: &Tools<'_>) -> Sec
     }
 }
 
-fn of_toolchain(toolchain: &Toolchain) -> [Finding; 3] {
+fn of_toolchain(toolchain: &Toolchain, tools: &Tools<'_>) -> [Finding; 3] {
     let lld = toolchain.rust_lld();
     let none =
         || "the toolchain has none, so musl is linked for this architecture alone".to_owned();
@@ -45,7 +45,10 @@ fn of_toolchain(toolchain: &Toolchain) -> [Finding; 3] {
             "rust-lld",
             Ok(lld.map_or_else(none, |file| file.display().to_string())),
         ),
-        Finding::of("linker of build scripts", toolchain.host_linker()),
+        Finding::of(
+            "linker of build scripts",
+            toolchain.host_linker(tools.store),
+        ),
     ]
 }
 
@@ -90,6 +93,7 @@ pub(super) fn platforms(asked: Asked<'_>, tools: &Tools<'_>) -> Result<Vec<Secti
         root: &request.directory,
         kits: tools.store,
         sysroots: &asked.config.sysroots,
+        base: &BaseLibraries::NotAsked,
     };
     let section = |platform: &Platform| Section {
         about: About::Platform(platform.clone()),

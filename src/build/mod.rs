@@ -4,6 +4,7 @@
 
 mod areas;
 mod base_layers;
+mod base_libraries;
 mod doctor;
 mod earlier;
 mod groups;

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use super::compiler::{self, Ask};
+use super::host_linker::{self, Host};
 use super::{CNeed, Site, Target, Toolchain};
+use crate::store::Store;
 
 impl Toolchain {
     /// Where the linker of the toolchain lies.
@@ -16,15 +18,18 @@ impl Toolchain {
         own.or_else(|| self.path_of("rust-lld"))
     }
 
-    /// What links build scripts and procedural macros, which run on this machine.
-    pub(crate) fn host_linker(&self) -> Result<String> {
-        if self.settings.has_linker(&self.host)? {
-            return Ok(format!("what is configured for `{}`", self.host));
-        }
-        Ok(match self.path_of("cc") {
-            Some(file) => file.display().to_string(),
-            None => "`cc` is not on PATH".to_owned(),
-        })
+    /// What links build scripts and procedural macros, which run on this machine. `kits` is where a linker would be kept.
+    pub(crate) fn host_linker(&self, kits: &Store) -> Result<String> {
+        Ok(
+            match (host_linker::choose(self, kits)?, self.path_of("cc")) {
+                (Host::Linker(_), _) => "rust-lld, for `cc` is not on PATH".to_owned(),
+                (Host::Lacking(reason), _) => format!("none: `cc` is not on PATH, and {reason}"),
+                (Host::LeftAlone, _) if self.settings.has_linker(&self.host)? => {
+                    format!("what is configured for `{}`", self.host)
+                }
+                (Host::LeftAlone, cc) => cc.unwrap_or_default().display().to_string(),
+            },
+        )
     }
 }
 

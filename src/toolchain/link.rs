@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::BaseLibraries;
 use super::CNeed;
 use super::Missing;
 use super::Toolchain;
@@ -16,6 +17,9 @@ use super::compiler;
 use super::compiler::Ask;
 use super::compiler::Compiler;
 use super::flags;
+use super::gnu;
+use super::host_linker;
+use super::host_linker::Host;
 use super::install;
 use crate::config::Libc;
 use crate::fault::Fault;
@@ -30,7 +34,7 @@ pub(crate) struct Target {
     /// Whether the program must run on a base without a C library.
     pub(crate) is_static: bool,
     /// Whether rustc links dynamically unless it is told otherwise.
-    asks_static: bool,
+    pub(super) asks_static: bool,
     /// What the user should know about this choice.
     pub(crate) note: Option<String>,
 }
@@ -57,6 +61,8 @@ pub(crate) const PURE: &str = "no crate brings C code";
 pub(crate) struct Chosen {
     pub(crate) link: Link,
     pub(crate) reasons: Vec<String>,
+    /// What the user should know.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Target {
@@ -151,6 +157,8 @@ pub(crate) struct Site<'a> {
     pub(crate) kits: &'a Store,
     /// Directories with the headers of a C library, by target: the user's.
     pub(crate) sysroots: &'a BTreeMap<String, PathBuf>,
+    /// What the base has to link against.
+    pub(crate) base: &'a BaseLibraries,
 }
 
 /// Chooses linker, C compiler and flags. `needs` are the crates that bring C code for this target.
@@ -169,21 +177,63 @@ pub(crate) fn link(
     let compiler = compiler::choose(&ask)?;
     let configured = toolchain.settings.rustflags(target.triple)?;
     let linker = linker(&ask, &configured, compiler.as_ref())?;
-    let reasons = reasons(&ask, &linker, compiler.as_ref());
+    let mut reasons = reasons(&ask, &linker, compiler.as_ref());
+    let host = host(&ask)?;
+    reasons.extend(host.note.clone());
     let mut rustflags = flags::remaps(toolchain, site.root, target.triple);
     rustflags.extend(configured);
     if target.asks_static {
         rustflags.push("-Ctarget-feature=+crt-static".to_owned());
     }
+    let mut variables = compiler.unwrap_or_default().variables;
+    variables.extend(host.variable);
+    variables.sort();
     let link = Link {
         platform: target.platform.clone(),
         target: target.triple.to_owned(),
         linker: linker.program,
-        variables: compiler.unwrap_or_default().variables,
+        variables,
         rustflags,
         is_static: target.is_static,
     };
-    Ok(Chosen { link, reasons })
+    Ok(Chosen {
+        link,
+        reasons,
+        notes: host.note.into_iter().collect(),
+    })
+}
+
+/// What is said to cargo and to the user about programs that run on this machine.
+#[derive(Default)]
+struct ForHost {
+    variable: Option<(String, String)>,
+    note: Option<String>,
+}
+
+fn host(ask: &Ask<'_>) -> Result<ForHost> {
+    let host = &ask.toolchain.host;
+    let (variable, how) = match host_linker::choose(ask.toolchain, ask.site.kits)? {
+        Host::LeftAlone => return Ok(ForHost::default()),
+        Host::Linker(program) => (
+            // For the target itself the linker of the link says it.
+            (ask.target.triple != host).then(|| (linker_variable(host), program)),
+            "are linked by rust-lld, the toolchain's own".to_owned(),
+        ),
+        Host::Lacking(reason) => (None, format!("cannot be linked: {reason}")),
+    };
+    let note = format!(
+        "there is no C compiler here, `cc` is not on PATH: build scripts and procedural macros {how}"
+    );
+    Ok(ForHost {
+        variable,
+        note: Some(note),
+    })
+}
+
+/// The variable by which cargo is told a linker.
+pub(super) fn linker_variable(triple: &str) -> String {
+    let triple = triple.to_uppercase().replace('-', "_");
+    format!("CARGO_TARGET_{triple}_LINKER")
 }
 
 fn reasons(ask: &Ask<'_>, linker: &Linker, compiler: Option<&Compiler>) -> Vec<String> {
@@ -203,14 +253,14 @@ fn reasons(ask: &Ask<'_>, linker: &Linker, compiler: Option<&Compiler>) -> Vec<S
 }
 
 /// What links: a program for cargo, or nothing that cargo must be told.
-struct Linker {
+pub(super) struct Linker {
     program: Option<String>,
     /// For a reason: "linked by …".
     name: String,
 }
 
 impl Linker {
-    fn named(program: &str, name: &str) -> Linker {
+    pub(super) fn named(program: &str, name: &str) -> Linker {
         Linker {
             program: Some(program.to_owned()),
             name: name.to_owned(),
@@ -218,7 +268,7 @@ impl Linker {
     }
 
     /// Left to the user's configuration or to rustc.
-    fn left_to(name: &str) -> Linker {
+    pub(super) fn left_to(name: &str) -> Linker {
         Linker {
             program: None,
             name: name.to_owned(),
@@ -240,26 +290,14 @@ fn linker(ask: &Ask<'_>, rustflags: &[String], compiler: Option<&Compiler>) -> R
     if target.is_musl() {
         return own_linker(toolchain, target);
     }
-    gnu_linker(toolchain, target)
+    gnu::linker(ask)
 }
 
 /// `-Clinker=x` and `-C linker=x`.
-fn names_linker(rustflags: &[String]) -> bool {
+pub(super) fn names_linker(rustflags: &[String]) -> bool {
     rustflags
         .iter()
         .any(|flag| flag.trim_start_matches("-C").starts_with("linker="))
-}
-
-/// rust-lld needs nothing but the toolchain, but cannot link gnu targets alone (`-lgcc_s`).
-fn gnu_linker(toolchain: &Toolchain, target: &Target) -> Result<Linker> {
-    if target.triple == toolchain.host {
-        return Ok(Linker::left_to("`cc`, this machine's own"));
-    }
-    let cross = compiler::cross_gcc(target.triple);
-    match cross.filter(|program| toolchain.on_path(program)) {
-        Some(program) => Ok(Linker::named(program, &format!("`{program}`"))),
-        None => Err(no_linker(target, cross).into()),
-    }
 }
 
 /// Without it rustc calls the machine's `cc`, which can link for this machine alone.
@@ -279,25 +317,4 @@ fn own_linker(toolchain: &Toolchain, target: &Target) -> Result<Linker> {
         .because(format!("looked in {}", toolchain.sysroot.display()))
         .hint("use a toolchain of rustup, or name a linker in .cargo/config.toml")
         .into())
-}
-
-fn no_linker(target: &Target, cross: Option<&str>) -> Fault {
-    let message = format!(
-        "cannot link {} with glibc: there is no linker for `{}`",
-        target.platform, target.triple
-    );
-    let mut fault = Fault::refused(message);
-    if let Some(program) = cross {
-        fault = fault
-            .because(format!("`{program}` is not on PATH"))
-            .hint(compiler::install_cross_gcc(program));
-    }
-    if target.platform.musl_target().is_some() {
-        fault = fault.hint("use `libc: musl`, which needs no linker but the toolchain's own");
-    }
-    let variable = format!(
-        "CARGO_TARGET_{}_LINKER",
-        target.triple.to_uppercase().replace('-', "_")
-    );
-    fault.hint(format!("set `{variable}` to a linker for it"))
 }

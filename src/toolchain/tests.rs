@@ -64,6 +64,7 @@ impl Machine {
             sysroot: self.path("sysroot"),
             usr: self.path("usr"),
             host: X86_GNU.to_owned(),
+            root: self.path("root"),
             rustc: PathBuf::from("/no/rustc"),
             cargo_home: self.path("cargo"),
             settings: Settings::load(&cargo(), &place, &environment).expect("settings"),
@@ -118,6 +119,7 @@ pub(crate) fn link_at(
         root,
         kits: &kits(place.path()),
         sysroots: &BTreeMap::new(),
+        base: &BaseLibraries::NotAsked,
     };
     link(toolchain, target, needs, site)
 }

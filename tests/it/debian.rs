@@ -12,12 +12,13 @@ use crate::feed::{gzip, put, put_document};
 use crate::support::{TestEnv, command, hex, peer, run};
 
 /// The only names on which a loader and a program's libraries depend.
-const LIBRARIES: [&str; 5] = [
+const LIBRARIES: [&str; 6] = [
     "ld-linux-aarch64.so.1",
     "libc.so.6",
     "libgcc_s.so.1",
     "libm.so.6",
     "libpthread.so.0",
+    "libstdc++.so.6",
 ];
 
 /// What a base does not need to be Debian's, and takes longer to pack than all the rest.

@@ -39,8 +39,23 @@ fn ring_sqlite_zstd_and_mimalloc_are_compiled_for_glibc_by_debians_cross_gcc() {
 }
 
 #[test]
+#[ignore = "needs g++-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-aarch64-static, rustup's aarch64-unknown-linux-gnu"]
+fn cpp_is_compiled_for_glibc_by_debians_cross_compiler() {
+    let env = TestEnv::new();
+    let names = [
+        "aarch64-linux-gnu-gcc",
+        "aarch64-linux-gnu-g++",
+        "aarch64-linux-gnu-ar",
+    ];
+    let machine = Machine::without_compilers(&env).with(&names);
+    let native = Native::for_glibc(&env, &["plusplus"]);
+    native.build(&machine, "linux/arm64").succeeds();
+    native.all_say("arm64", Some(&native.root()));
+}
+
+#[test]
 #[ignore = "needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, rustup's aarch64-unknown-linux-musl"]
-fn a_glibc_gcc_is_never_taken_for_musl_even_through_the_script_of_musl_dev() {
+fn a_glibc_gcc_is_never_taken_for_musl() {
     let env = TestEnv::new();
     let machine =
         Machine::without_compilers(&env).with(&["aarch64-linux-gnu-gcc", "aarch64-linux-gnu-ar"]);
