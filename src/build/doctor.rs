@@ -17,6 +17,7 @@ use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::plan::wanted::Wanted;
 use crate::platform::{Platform, Platforms};
+use crate::toolchain::Chosen;
 
 /// All that was found out.
 #[derive(Debug)]
@@ -208,7 +209,7 @@ fn considered(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Vec
     let chosen = group.chosen(platform, ground);
     let is_static = !chosen.as_ref().is_ok_and(|chosen| !chosen.link.is_static);
     match chosen {
-        Ok(chosen) => findings.extend(chosen.reasons.into_iter().map(Finding::said)),
+        Ok(chosen) => findings.extend(sentences(chosen)),
         Err(error) => {
             let lacking = group.missing_of(platform);
             let thing = lacking.map_or("", |_| TARGET);
@@ -224,4 +225,12 @@ fn considered(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Vec
         }
     }
     findings
+}
+
+/// Why it is this link, and what a build would say on the way.
+fn sentences(chosen: Chosen) -> impl Iterator<Item = Finding> {
+    let Chosen { reasons, notes, .. } = chosen;
+    let more = notes.into_iter().filter(|note| !reasons.contains(note));
+    let more: Vec<String> = more.collect();
+    reasons.into_iter().chain(more).map(Finding::said)
 }

@@ -7,6 +7,11 @@
 //! `base PLATFORM` (an image in the cache, called `BASE` in the command), `variable NAME=VALUE`, `without rust-lld`, and last `rbuild ARGUMENTS`.
 //! After a change that is meant: `BLESS=1 cargo test --test it transcripts`, and read the difference.
 
+#![expect(
+    clippy::disallowed_methods,
+    reason = "whether expectations are written anew is asked of the environment"
+)]
+
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
