@@ -74,21 +74,34 @@ fn line(finding: &Finding) -> String {
     }
 }
 
-/// What brings the targets, and the first way out of each other refusal; each once.
+/// What brings the targets, and the first way out of each other refusal with what it is for; each once.
 fn to_do(diagnosis: &Diagnosis) -> Option<String> {
-    let findings = diagnosis.sections.iter().flat_map(|one| &one.findings);
-    let others = findings.filter(|finding| finding.thing != build::TARGET);
-    let errors = others.filter_map(|finding| finding.found.as_ref().err());
-    let first = errors.filter_map(|error| report::ways_out(error).into_iter().next());
-    let mut ways: Vec<String> = Vec::new();
-    for way in diagnosis.install.iter().cloned().chain(first) {
-        if !ways.contains(&way) {
-            ways.push(way);
+    let mut ways: Vec<(String, Vec<String>)> = Vec::new();
+    for (about, way) in diagnosis.sections.iter().flat_map(first_ways) {
+        match ways.iter_mut().find(|(known, _)| *known == way) {
+            Some((_, platforms)) => platforms.push(about),
+            None => ways.push((way, vec![about])),
         }
     }
-    let line = |way: &String| format!("  {}\n", report::escaped(way));
-    let lines: String = ways.iter().map(line).collect();
+    let others = ways
+        .into_iter()
+        .map(|(way, platforms)| format!("{}: {way}", platforms.join(", ")));
+    let all = diagnosis.install.iter().cloned().chain(others);
+    let lines = all.map(|line| format!("  {}\n", report::escaped(&line)));
+    let lines: String = lines.collect();
     (diagnosis.is_asked && !lines.is_empty()).then(|| format!("to do\n{lines}"))
+}
+
+/// The first way out of each refusal of a section; that of a missing target is told for all together.
+fn first_ways(section: &Section) -> impl Iterator<Item = (String, String)> {
+    let findings = section.findings.iter();
+    let others = findings.filter(|finding| finding.thing != build::TARGET);
+    let errors = others.filter_map(|finding| finding.found.as_ref().err());
+    let about = section.about.to_string();
+    errors.filter_map(move |error| {
+        let way = report::ways_out(error).into_iter().next()?;
+        Some((about.clone(), way))
+    })
 }
 
 /// A refusal if something that was asked for cannot be built.
@@ -141,7 +154,7 @@ mod tests {
     fn what_must_be_done_is_the_first_way_out_of_each_refusal_told_once() {
         let shown = shown(&diagnosis(true));
         let (blocks, to_do) = shown.split_once("\nto do\n").expect("something to do");
-        assert_eq!(to_do, "  run `x`\n");
+        assert_eq!(to_do, "  linux/arm64, linux/386: run `x`\n");
         assert!(blocks.starts_with("linux/arm64: not ready\n  no\n    hint: run `x`\n"));
         assert!(blocks.contains("\n\nlinux/amd64: ready\n  fine\n\nlinux/386: not ready\n"));
     }
