@@ -4,8 +4,8 @@ use anyhow::{Context, Result};
 
 use crate::base::{self, Base, BaseImage, Choice};
 use crate::build::groups::Ground;
-use crate::build::survey;
-use crate::contents::{self, Contents};
+use crate::build::{fits, survey};
+use crate::contents::Contents;
 use crate::plan::wanted::Wanted;
 use crate::platform::Platform;
 
@@ -36,11 +36,10 @@ pub(super) fn base(
 }
 
 fn glibc(base: &Base, image: &BaseImage, ground: Ground<'_>) -> Result<String> {
-    let made = ground.tools.store;
-    let Some(store) = image.source.store() else {
+    if image.source.store().is_none() {
         return Ok("without glibc".to_owned());
-    };
-    let Some(contents) = contents::read(&image.layers, &[store, made], made)? else {
+    }
+    let Some(contents) = fits::contents(image, ground.tools)? else {
         let way = base.way_to_layers().unwrap_or_default();
         return Ok(format!(
             "of which the layers are not here, so its glibc is not known; {way}"

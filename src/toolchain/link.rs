@@ -246,6 +246,7 @@ fn reasons(ask: &Ask<'_>, linker: &Linker, compiler: Option<&Compiler>) -> Vec<S
         let need = |need: &CNeed| need.told(&compiler.name);
         ask.needs.iter().map(need)
     });
+    reasons.extend(ask.target.note.clone());
     reasons.extend(compiled);
     let is_pure = ask.needs.is_empty();
     reasons.extend(is_pure.then(|| PURE.to_owned()));
