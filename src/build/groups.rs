@@ -165,6 +165,18 @@ impl<'a> Group<'a> {
         toolchain::missing(&self.toolchain, self.platforms(), self.terms.libc)
     }
 
+    /// As [`Group::missing`], platform by platform; one that has no target at all is passed over.
+    pub(crate) fn missing_of_each(&self) -> impl Iterator<Item = Missing> {
+        let each = self.platforms().iter();
+        each.filter_map(|platform| self.missing_of(platform))
+    }
+
+    /// The target of one of its platforms, if it is not installed.
+    pub(crate) fn missing_of(&self, platform: &Platform) -> Option<Missing> {
+        let alone = std::slice::from_ref(platform);
+        toolchain::missing(&self.toolchain, alone, self.terms.libc).ok()?
+    }
+
     /// How all of it is linked for one of its platforms.
     pub(crate) fn chosen(&self, platform: &Platform, ground: Ground<'_>) -> Result<Chosen> {
         let target = toolchain::target(&self.toolchain, platform, self.terms.libc)?;
