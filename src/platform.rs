@@ -3,6 +3,7 @@
 //! Names are normalised as containerd does (`arm64/v8` is `arm64`, `arm` is `arm/v7`). The table of targets is all there is;
 //! whether a target is installed is the toolchain's question.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -111,6 +112,18 @@ impl Platform {
         Some(self.row()?.loader)
     }
 
+    /// Every platform that has a static target.
+    pub(crate) fn with_musl() -> Vec<Platform> {
+        let rows = TABLE.iter().filter(|row| row.musl.is_some());
+        rows.filter_map(|row| row.platform.parse().ok()).collect()
+    }
+
+    /// The same without its variant, if the table knows that one.
+    pub(crate) fn without_variant(&self) -> Option<Platform> {
+        let plain = Platform::normalised(&self.os, &self.architecture, None);
+        (plain != *self && plain.row().is_some()).then_some(plain)
+    }
+
     /// Every platform that rbuild can compile for, for messages.
     pub(crate) fn known() -> Vec<&'static str> {
         TABLE.iter().map(|row| row.platform).collect()
@@ -173,6 +186,70 @@ impl Platform {
             os,
             architecture: architecture.to_owned(),
             variant: variant.map(str::to_owned),
+        }
+    }
+}
+
+/// The platforms of a run, as somebody named them.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Platforms {
+    /// Nobody did: linux on the host's architecture.
+    #[default]
+    Host,
+    /// These, in this order, each once.
+    These(Vec<Platform>),
+    /// Whatever the base offers.
+    All,
+}
+
+/// The word for [`Platforms::All`].
+pub(crate) const ALL: &str = "all";
+
+/// Why words are not platforms.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum BadPlatforms {
+    #[error("`all` stands beside other platforms")]
+    Beside,
+    #[error("{0}")]
+    Unread(#[from] BadPlatform),
+}
+
+impl Platforms {
+    /// Platforms in any spelling, or `all` alone; no word at all is nobody's wish.
+    pub(crate) fn read<T: AsRef<str>>(words: &[T]) -> Result<Platforms, BadPlatforms> {
+        let is_all = |word: &&T| word.as_ref() == ALL;
+        match words.iter().filter(is_all).count() {
+            _ if words.is_empty() => Ok(Platforms::Host),
+            0 => {
+                let platforms = words.iter().map(|word| word.as_ref().parse());
+                let platforms: Vec<Platform> = platforms.collect::<Result<_, BadPlatform>>()?;
+                Ok(Platforms::these(platforms))
+            }
+            all if all == words.len() => Ok(Platforms::All),
+            _ => Err(BadPlatforms::Beside),
+        }
+    }
+
+    /// Each of them once, where it comes first.
+    pub(crate) fn these(mut platforms: Vec<Platform>) -> Platforms {
+        let mut seen = BTreeSet::new();
+        platforms.retain(|platform| seen.insert(platform.clone()));
+        Platforms::These(platforms)
+    }
+
+    /// These, or `other` if nobody named any here.
+    pub(crate) fn or(&self, other: &Platforms) -> Platforms {
+        match self {
+            Platforms::Host => other.clone(),
+            named => named.clone(),
+        }
+    }
+
+    /// Those that are known without a base.
+    pub(crate) fn named(&self) -> &[Platform] {
+        match self {
+            Platforms::These(platforms) => platforms,
+            Platforms::Host | Platforms::All => &[],
         }
     }
 }
@@ -267,6 +344,42 @@ mod tests {
         assert_eq!(Platform::from_value(&json!({})), None);
         let arm = json!({"os": "linux", "architecture": "arm", "variant": "v7"});
         assert_eq!(Platform::from_value(&arm).expect("there").to_value(), arm);
+    }
+
+    #[test]
+    fn a_list_is_platforms_in_any_spelling_each_once_or_all_alone() {
+        let read = |words: &[&str]| Platforms::read(words);
+        let two = [platform("linux/arm64"), platform("linux/amd64")];
+        assert_eq!(
+            read(&[
+                "linux/arm64/v8",
+                "linux/amd64",
+                "linux/aarch64",
+                "linux/x86_64"
+            ]),
+            Ok(Platforms::These(two.to_vec()))
+        );
+        assert_eq!(read(&["all"]), Ok(Platforms::All));
+        assert_eq!(read(&["all", "all"]), Ok(Platforms::All));
+        assert_eq!(read(&[]), Ok(Platforms::Host));
+        assert_eq!(read(&["linux/arm64", "all"]), Err(BadPlatforms::Beside));
+        assert!(matches!(read(&["all64"]), Err(BadPlatforms::Unread(_))));
+    }
+
+    #[test]
+    fn what_nobody_named_gives_way() {
+        let other = Platforms::These(vec![platform("linux/386")]);
+        assert_eq!(Platforms::Host.or(&other), other);
+        assert_eq!(Platforms::All.or(&other), Platforms::All);
+        assert_eq!(other.or(&Platforms::All), other);
+    }
+
+    #[test]
+    fn a_variant_outside_the_table_has_a_plain_platform_inside_it() {
+        let plain = |name: &str| platform(name).without_variant().map(|one| one.to_string());
+        assert_eq!(plain("linux/amd64/v3"), Some("linux/amd64".to_owned()));
+        assert_eq!(plain("linux/amd64"), None);
+        assert_eq!(plain("windows/amd64/v3"), None);
     }
 
     #[test]

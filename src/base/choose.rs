@@ -101,6 +101,7 @@ fn images(
         name: name.clone(),
         images: Vec::new(),
         index: None,
+        left_out: Vec::new(),
     };
     let mut walk = Walk::new(documents, root.digest);
     match document {
@@ -114,6 +115,9 @@ fn images(
         }),
     }
     let chosen = walk.chosen(choice)?;
+    if matches!(choice, Choice::Compilable) {
+        base.left_out = walk.left_out();
+    }
     let contents = contents(&chosen, documents)?;
     let image = |offer: Offer| {
         let content = contents[&offer.pointer.digest].clone();

@@ -27,7 +27,7 @@ use crate::base::name::Name;
 use crate::digest::{Descriptor, Digest};
 use crate::media::Family;
 use crate::notes::Notes;
-use crate::platform::Platform;
+use crate::platform::{Platform, Platforms};
 use crate::reference::Reference;
 use crate::registry::Registry;
 use crate::store;
@@ -42,6 +42,8 @@ pub(crate) struct Base {
     pub(crate) images: Vec<BaseImage>,
     /// The index that the images were taken from, if there was one.
     pub(crate) index: Option<Digest>,
+    /// What it has and nobody can compile for, where all was wanted that can be compiled for.
+    pub(crate) left_out: Vec<Platform>,
 }
 
 /// One platform's image of a base.
@@ -179,6 +181,8 @@ pub(crate) enum Choice<'a> {
     These(&'a [Platform]),
     /// Every one that can be told by its platform.
     All,
+    /// Of these one for each platform that rbuild can compile for.
+    Compilable,
 }
 
 impl<'a> Choice<'a> {
@@ -186,26 +190,35 @@ impl<'a> Choice<'a> {
     fn platforms(self) -> &'a [Platform] {
         match self {
             Choice::These(platforms) => platforms,
-            Choice::All => &[],
+            Choice::All | Choice::Compilable => &[],
+        }
+    }
+
+    /// What a build wants of a base.
+    pub(crate) fn of(platforms: &'a Platforms) -> Choice<'a> {
+        match platforms {
+            Platforms::All => Choice::Compilable,
+            named => Choice::These(named.named()),
         }
     }
 }
 
-/// Resolves `name` for each of `platforms` from what is on this machine, and from its registry unless the run is offline.
+/// Resolves `name` for each platform of `choice` from what is on this machine, and from its registry unless the run is offline.
 ///
 /// Errors: [`crate::fault::Kind::Offline`] when something is not here and nobody may be asked, `Registry` and `Authentication` when
 /// the registry does not give it, `Integrity` when it is not what it claims to be, `Refused` when the base has no such platform.
-pub(crate) fn resolve(name: &Name, platforms: &[Platform], shelf: Shelf<'_>) -> Result<Base> {
-    let choice = Choice::These(platforms);
+pub(crate) fn resolve(name: &Name, choice: Choice<'_>, shelf: Shelf<'_>) -> Result<Base> {
     let resolved = match name {
-        Name::Static => Ok(made(name, platforms, builtin::config)),
-        Name::Scratch => Ok(made(name, platforms, builtin::empty_config)),
+        Name::Static => Ok(made(name, choice, builtin::config)),
+        Name::Scratch => Ok(made(name, choice, builtin::empty_config)),
         Name::Layout(directory, pick) => Store::source(directory, shelf.notes)
             .map_err(anyhow::Error::from)
             .and_then(|store| choose::from_layout(name, pick, choice, &store)),
         Name::Reference(reference) => recorded(reference, choice, shelf),
     };
-    Ok(named(resolved.with_context(|| unresolved(name))?))
+    let base = named(resolved.with_context(|| unresolved(name))?);
+    tell_what_is_left_out(&base, shelf.notes);
+    Ok(base)
 }
 
 /// As [`resolve`], for a reference and any choice of its images; what a registry said is left to be recorded.
@@ -225,6 +238,18 @@ fn recorded(reference: &Reference, choice: Choice<'_>, shelf: Shelf<'_>) -> Resu
     Ok(base)
 }
 
+fn tell_what_is_left_out(base: &Base, notes: &Notes) {
+    if base.left_out.is_empty() {
+        return;
+    }
+    let names: Vec<String> = base.left_out.iter().map(ToString::to_string).collect();
+    notes.say(format!(
+        "`{}` has images for {} too: rbuild cannot compile for them",
+        base.name,
+        names.join(", ")
+    ));
+}
+
 fn unresolved(name: &Name) -> String {
     format!("cannot resolve base image `{name}`")
 }
@@ -238,7 +263,11 @@ fn named(mut base: Base) -> Base {
     base
 }
 
-fn made(name: &Name, platforms: &[Platform], config: fn(&Platform) -> Value) -> Base {
+fn made(name: &Name, choice: Choice<'_>, config: fn(&Platform) -> Value) -> Base {
+    let platforms = match choice {
+        Choice::These(platforms) => platforms.to_vec(),
+        Choice::All | Choice::Compilable => Platform::with_musl(),
+    };
     let layers = if *name == Name::Static {
         builtin::layers()
             .into_iter()
@@ -261,11 +290,15 @@ fn made(name: &Name, platforms: &[Platform], config: fn(&Platform) -> Value) -> 
         name: name.clone(),
         images: platforms.iter().map(image).collect(),
         index: None,
+        left_out: Vec::new(),
     }
 }
 
 #[cfg(test)]
 mod tests;
+
+#[cfg(test)]
+mod tests_all;
 
 #[cfg(test)]
 mod tests_online;

@@ -15,7 +15,7 @@ fn resolve_in(test: &TestStore, name: &str, platforms: &[&str]) -> Result<Base> 
         now: SystemTime::now_for_tests(),
         ..testing::shelf(test)
     };
-    resolve(&name, &platforms, shelf)
+    resolve(&name, Choice::These(&platforms), shelf)
 }
 
 /// A fixed moment that lies after every file of a test.

@@ -98,7 +98,7 @@ impl World {
     fn resolve(&self, name: &str, platforms: &[&str]) -> Result<Base> {
         let name = Name::parse(name, self.here.directory.path()).expect("a name");
         let platforms: Vec<Platform> = platforms.iter().map(|name| platform(name)).collect();
-        resolve(&name, &platforms, self.shelf())
+        resolve(&name, Choice::These(&platforms), self.shelf())
     }
 
     /// What was asked since the last time: `HEAD v1`, `GET sha256:…`.
@@ -193,7 +193,7 @@ fn b4_a_cold_pin_of_one_platform_costs_three_requests_and_a_warm_one_none() {
         ..world.shelf()
     };
     let name = Name::parse(&pin, Path::new("/")).expect("a name");
-    resolve(&name, &[platform("linux/amd64")], offline).expect("all of it is here");
+    resolve(&name, Choice::These(&[platform("linux/amd64")]), offline).expect("all of it is here");
 }
 
 #[test]
@@ -377,7 +377,7 @@ fn c14_documents_for_a_cache_that_cannot_be_written_are_kept_beside_it_with_one_
     };
     let pin = world.named(&format!("@{}", index.digest));
     let pin = Name::parse(&pin, world.here.directory.path()).expect("a name");
-    let resolved = resolve(&pin, &[platform("linux/amd64")], offline);
+    let resolved = resolve(&pin, Choice::These(&[platform("linux/amd64")]), offline);
     assert_eq!(resolved.expect("found beside it").images.len(), 1);
 }
 

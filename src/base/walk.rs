@@ -149,8 +149,10 @@ impl<'a> Walk<'a> {
 
     /// The offers that are wanted, each with the platform that it was asked for.
     pub(super) fn chosen(&self, choice: Choice<'_>) -> Result<Vec<Offer>, Fault> {
-        let Choice::These(platforms) = choice else {
-            return self.all();
+        let platforms = match choice {
+            Choice::These(platforms) => platforms,
+            Choice::All => return self.all(),
+            Choice::Compilable => return self.compilable(),
         };
         let asked_for = |platform: &Platform| {
             let pointer = self.best(platform)?.pointer.clone();
@@ -169,6 +171,25 @@ impl<'a> Walk<'a> {
         }
     }
 
+    /// One offer for each platform that can be compiled for, in the order of the index.
+    fn compilable(&self) -> Result<Vec<Offer>, Fault> {
+        let mut seen = BTreeSet::new();
+        let mut offers = self.all()?;
+        offers
+            .retain(|offer| is_compilable(&offer.platform) && seen.insert(offer.platform.clone()));
+        match offers.is_empty() {
+            false => Ok(offers),
+            true => Err(nothing_compilable(&self.offers)),
+        }
+    }
+
+    /// The platforms of the others, each once, sorted.
+    pub(super) fn left_out(&self) -> Vec<Platform> {
+        let platforms = self.offers.iter().map(|offer| &offer.platform);
+        let others: BTreeSet<&Platform> = platforms.filter(|one| !is_compilable(one)).collect();
+        others.into_iter().cloned().collect()
+    }
+
     /// The same platform to the letter, else the first that will do. None at all is a refusal only if all of the index was seen.
     fn best(&self, wanted: &Platform) -> Result<&Offer, Fault> {
         let exact = self.offers.iter().find(|offer| offer.platform == *wanted);
@@ -183,19 +204,36 @@ impl<'a> Walk<'a> {
     }
 }
 
+fn is_compilable(platform: &Platform) -> bool {
+    platform.gnu_target().is_some()
+}
+
+fn nothing_compilable(offers: &[Offer]) -> Fault {
+    Fault::refused("it has no image for any platform that rbuild can compile for")
+        .because(format!("it offers {}", offered(offers)))
+        .because(format!(
+            "rbuild compiles for {}",
+            Platform::known().join(", ")
+        ))
+        .hint("choose another base with `--base`")
+}
+
 fn no_platform(wanted: &Platform, offers: &[Offer]) -> Fault {
+    Fault::refused(format!("it has no image for {wanted}"))
+        .because(format!("it offers {}", offered(offers)))
+        .hint("choose one of these with `--platform`, or another base with `--base`")
+}
+
+/// Every platform of an index, as part of a sentence.
+fn offered(offers: &[Offer]) -> String {
     let names: BTreeSet<String> = offers
         .iter()
         .map(|offer| offer.platform.to_string())
         .collect();
-    let offered = if names.is_empty() {
-        "nothing".to_owned()
-    } else {
-        names.into_iter().collect::<Vec<_>>().join(", ")
-    };
-    Fault::refused(format!("it has no image for {wanted}"))
-        .because(format!("it offers {offered}"))
-        .hint("choose one of these with `--platform`, or another base with `--base`")
+    if names.is_empty() {
+        return "nothing".to_owned();
+    }
+    names.into_iter().collect::<Vec<_>>().join(", ")
 }
 
 /// The config of a manifest, held against it; `None` when it is nowhere.

@@ -154,7 +154,7 @@ impl Area {
     /// The platform that is built for when none is named.
     pub(crate) fn host(&self, request: &Request) -> Result<Platform> {
         let host = Platform::of_host(&self.toolchain.host);
-        let host = host.or_else(|| request.platforms.first().cloned());
+        let host = host.or_else(|| request.platforms.named().first().cloned());
         Ok(host.ok_or_else(|| {
             let message = format!("no platform goes with the host `{}`", self.toolchain.host);
             Fault::refused(message).hint("name one with `--platform`")

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::base;
+use crate::base::{self, Choice};
 use crate::build::areas::{self, Area};
 use crate::build::groups::{self, Ground, Group};
 use crate::build::survey::{self, Bases};
@@ -127,6 +127,7 @@ fn platforms(asked: Asked<'_>, tools: &Tools<'_>) -> Result<Vec<Section>> {
     let wanted = survey::wanted(&areas, asked)?;
     let groups = groups::groups(&wanted, asked, tools)?;
     let bases = resolved(&wanted, tools);
+    let groups = groups::settled(groups, &bases);
     let ground = Ground {
         asked,
         tools,
@@ -167,8 +168,7 @@ fn resolved(wanted: &[(&Area, Wanted<'_>)], tools: &Tools<'_>) -> Bases {
 
 /// How the binaries of one call would be linked for one platform, and on which bases they go.
 fn considered(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Vec<Finding> {
-    let binaries = group.wanted.iter();
-    let binaries: Vec<&str> = binaries.map(|one| one.candidate.binary).collect();
+    let binaries: Vec<&str> = group.candidates().map(|one| one.binary).collect();
     let mut findings = vec![Finding::of("binaries", Ok(binaries.join(", ")))];
     match group.chosen(platform, ground) {
         Ok(chosen) => findings.extend(chosen.reasons.into_iter().map(Finding::said)),
@@ -189,7 +189,7 @@ fn on_base(wanted: &Wanted<'_>, platform: &Platform, ground: Ground<'_>) -> Find
     let resolved = match ground.bases.get(&wanted.base_key()) {
         Some(base) => Ok(base.clone()),
         None => {
-            let alone = std::slice::from_ref(platform);
+            let alone = Choice::These(std::slice::from_ref(platform));
             base::resolve(&wanted.base, alone, survey::shelf(ground.tools))
         }
     };

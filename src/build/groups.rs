@@ -11,14 +11,17 @@ use crate::base::Base;
 use crate::base::name::Name;
 use crate::build::Tools;
 use crate::build::areas::{self, Area};
+use crate::build::base_libraries;
 use crate::build::survey::Bases;
 use crate::compile::{self, Job};
 use crate::config::Libc;
-use crate::plan::asked::Asked;
+use crate::plan::asked::{Asked, Candidate};
 use crate::plan::request::Progress;
 use crate::plan::wanted::Wanted;
-use crate::platform::Platform;
-use crate::toolchain::{self, Chosen, Question, Site, Toolchain};
+use crate::platform::{Platform, Platforms};
+use crate::toolchain::{
+    self, BaseLibraries, CNeed, Chosen, Missing, Question, Site, Target, Toolchain,
+};
 use crate::workspace::Features;
 
 /// Binaries of one workspace that one cargo call can make.
@@ -38,9 +41,9 @@ struct Terms {
     features: Features,
     flags: Vec<String>,
     env: Vec<(String, String)>,
-    platforms: Vec<Platform>,
+    platforms: Platforms,
     libc: Libc,
-    /// Where the base's own libc is linked against, another base is another call.
+    /// Where the base decides about platforms, or its libc is linked against, another base is another call.
     base: Option<Name>,
 }
 
@@ -79,8 +82,25 @@ fn terms(wanted: &Wanted<'_>, area: &Area, asked: Asked<'_>) -> Terms {
         env: wanted.env(asked).to_vec(),
         platforms: wanted.platforms.clone(),
         libc,
-        base: (libc == Libc::Gnu).then(|| wanted.base.clone()),
+        base: (libc == Libc::Gnu || wanted.platforms == Platforms::All)
+            .then(|| wanted.base.clone()),
     }
+}
+
+/// The same groups once it is known what `all` means: those that turn out to want the same are one.
+pub(crate) fn settled<'a>(groups: Vec<Group<'a>>, bases: &Bases) -> Vec<Group<'a>> {
+    let mut settled: Vec<Group<'a>> = Vec::new();
+    for group in groups {
+        let group = group.settle(bases);
+        match settled
+            .iter_mut()
+            .find(|other| other.takes(group.area, &group.terms))
+        {
+            Some(other) => other.wanted.extend(group.wanted),
+            None => settled.push(group),
+        }
+    }
+    settled
 }
 
 /// Where cargo runs for a build: the `dir` of the configuration if it lies in the workspace.
@@ -113,15 +133,28 @@ impl<'a> Group<'a> {
         std::ptr::eq(self.area, area) && self.terms == *terms
     }
 
-    pub(crate) fn platforms(&self) -> &[Platform] {
-        &self.terms.platforms
+    fn settle(mut self, bases: &Bases) -> Group<'a> {
+        let base = self
+            .wanted
+            .first()
+            .and_then(|one| bases.get(&one.base_key()));
+        let base = base.filter(|_| self.terms.platforms == Platforms::All);
+        if let Some(base) = base {
+            let platforms = base.images.iter().map(|image| image.platform.clone());
+            self.terms.platforms = Platforms::these(platforms.collect());
+            self.terms.base = self.terms.base.filter(|_| self.terms.libc == Libc::Gnu);
+        }
+        self
     }
 
-    /// Refuses a platform that nothing can be compiled for, before a base is asked for.
-    pub(crate) fn look(&self) -> Result<()> {
-        let target = |platform| toolchain::target(&self.toolchain, platform, self.terms.libc);
-        let mut targets = self.terms.platforms.iter().map(target);
-        targets.try_for_each(|target| target.map(drop))
+    /// None yet where `all` of a base are wanted that was not asked.
+    pub(crate) fn platforms(&self) -> &[Platform] {
+        self.terms.platforms.named()
+    }
+
+    /// The rust targets that are not installed. Refused is a platform that has none.
+    pub(crate) fn missing(&self) -> Result<Option<Missing>> {
+        toolchain::missing(&self.toolchain, self.platforms(), self.terms.libc)
     }
 
     /// How all of it is linked for one of its platforms.
@@ -137,20 +170,35 @@ impl<'a> Group<'a> {
             memory: ground.tools.store,
         };
         let needs = toolchain::c_needs(&self.toolchain, &question, &target)?;
+        let base = self.base_libraries((&target, &needs), ground)?;
         let site = Site {
             root: &workspace.root,
             kits: ground.tools.store,
             sysroots: &ground.asked.config.sysroots,
+            base: &base,
         };
-        toolchain::link(&self.toolchain, &target, &needs, site)
+        let chosen = toolchain::link(&self.toolchain, &target, &needs, site)?;
+        chosen.notes.iter().for_each(|note| notes.say(note));
+        Ok(chosen)
+    }
+
+    /// What the base has to link against, where that is wanted.
+    fn base_libraries(
+        &self,
+        (target, needs): (&Target, &[CNeed]),
+        ground: Ground<'_>,
+    ) -> Result<BaseLibraries> {
+        match self.base(ground) {
+            Some(base) if toolchain::takes_base(&self.toolchain, target, needs)? => {
+                base_libraries::of(base, &target.platform, ground.tools)
+            }
+            _ => Ok(BaseLibraries::NotAsked),
+        }
     }
 
     /// The ids of the packages, each once.
     fn packages(&self) -> Vec<String> {
-        let ids = self
-            .wanted
-            .iter()
-            .map(|one| one.candidate.package.id.clone());
+        let ids = self.candidates().map(|one| one.package.id.clone());
         let mut ids: Vec<String> = ids.collect();
         ids.sort();
         ids.dedup();
@@ -158,8 +206,7 @@ impl<'a> Group<'a> {
     }
 
     /// The base that its binaries go on, where they are linked against it.
-    #[expect(dead_code, reason = "linking against the base's libc comes with it")]
-    pub(crate) fn base<'b>(&self, ground: Ground<'b>) -> Option<&'b Base> {
+    fn base<'b>(&self, ground: Ground<'b>) -> Option<&'b Base> {
         let first = self.wanted.first()?;
         self.terms.base.as_ref()?;
         ground.bases.get(&first.base_key())
@@ -192,9 +239,13 @@ impl<'a> Group<'a> {
     }
 
     fn binaries(&self) -> Vec<compile::Wanted> {
-        let one =
-            |one: &&Wanted<'_>| compile::Wanted::new(one.candidate.package, one.candidate.binary);
-        self.wanted.iter().map(one).collect()
+        let one = |one: Candidate<'_>| compile::Wanted::new(one.package, one.binary);
+        self.candidates().map(one).collect()
+    }
+
+    /// Everything that its cargo call compiles; a binary of two images comes twice.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate<'a>> {
+        self.wanted.iter().flat_map(|one| one.candidates())
     }
 }
 

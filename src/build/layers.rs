@@ -1,4 +1,4 @@
-//! The layers of an image: assets, kodata, the binary; each taken from memory when nothing changed.
+//! The layers of an image: assets, kodata, the binaries; each taken from memory when nothing changed.
 
 use std::path::PathBuf;
 
@@ -12,7 +12,7 @@ use crate::layer;
 use crate::layer::Entry;
 use crate::layer::tree;
 use crate::layer::tree::Style;
-use crate::plan::{ImagePlan, KODATA};
+use crate::plan::{ImagePlan, KODATA, Program};
 use crate::platform::Platform;
 use crate::store::Store;
 
@@ -52,25 +52,40 @@ fn trees(plan: &ImagePlan) -> Result<Vec<Tree>> {
         .collect()
 }
 
-/// The layer with the binary of one platform.
-pub(crate) fn binary(
+/// The layer with the binaries of one platform.
+pub(crate) fn binaries(
     plan: &ImagePlan,
     platform: &Platform,
     (binaries, store): (&[Binary], &Store),
 ) -> Result<Told> {
-    let compiled = binaries.iter().find(|binary| {
-        binary.package_id == plan.package
-            && binary.name == plan.binary
+    let programs = plan.programs();
+    let entry = |program: &Program| -> Result<Entry> {
+        let compiled = compiled(program, platform, binaries)?;
+        Ok(Entry::file(&program.path, &compiled.file)?.with_mode(0o755))
+    };
+    let entries: Vec<Entry> = programs.iter().map(entry).collect::<Result<_>>()?;
+    let paths: Vec<&str> = programs
+        .iter()
+        .map(|program| program.path.as_str())
+        .collect();
+    let comment = match paths.as_slice() {
+        [path] => format!("the binary, at {path}"),
+        paths => format!("the binaries, at {}", paths.join(", ")),
+    };
+    told(store, &entries, comment)
+}
+
+fn compiled<'a>(
+    program: &Program,
+    platform: &Platform,
+    binaries: &'a [Binary],
+) -> Result<&'a Binary> {
+    let found = binaries.iter().find(|binary| {
+        binary.package_id == program.package
+            && binary.name == program.binary
             && binary.platform == *platform
     });
-    let compiled =
-        compiled.ok_or_else(|| anyhow!("cargo built no `{}` for {platform}", plan.binary))?;
-    let entry = Entry::file(&plan.settings.path, &compiled.file)?.with_mode(0o755);
-    told(
-        store,
-        &[entry],
-        format!("the binary, at {}", plan.settings.path),
-    )
+    found.ok_or_else(|| anyhow!("cargo built no `{}` for {platform}", program.binary))
 }
 
 fn told(store: &Store, entries: &[Entry], comment: String) -> Result<Told> {

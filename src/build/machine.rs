@@ -79,10 +79,10 @@ pub(super) fn platforms(request: &Request, tools: &Tools<'_>) -> Result<Vec<Sect
     let cargo = areas::cargo(request, tools);
     let toolchain = areas::probe(&cargo, &request.directory, tools)?;
     let known = Platform::known().into_iter();
-    let known = known.filter_map(|name| name.parse().ok()).collect();
-    let platforms = match request.platforms.is_empty() {
-        true => known,
-        false => request.platforms.clone(),
+    let known: Vec<Platform> = known.filter_map(|name| name.parse().ok()).collect();
+    let platforms = match request.platforms.named() {
+        [] => &known,
+        named => named,
     };
     let section = |platform: &Platform| Section {
         about: About::Platform(platform.clone()),

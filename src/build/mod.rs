@@ -4,6 +4,7 @@
 
 mod areas;
 mod base_layers;
+mod base_libraries;
 mod doctor;
 mod earlier;
 mod groups;
@@ -13,6 +14,7 @@ mod outputs;
 mod push;
 mod summary;
 mod survey;
+mod targets;
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -137,8 +139,8 @@ fn assemble(plan: &ImagePlan, binaries: &[Binary], tools: &Tools<'_>) -> Result<
     let mut images: Vec<Image> = Vec::new();
     let mut told = Vec::new();
     for base in &plan.base.images {
-        let binary = layers::binary(plan, &base.platform, (binaries, tools.store))?;
-        let layers: Vec<Told> = shared.iter().cloned().chain([binary]).collect();
+        let programs = layers::binaries(plan, &base.platform, (binaries, tools.store))?;
+        let layers: Vec<Told> = shared.iter().cloned().chain([programs]).collect();
         images.push(image::assemble(tools.store, base, &layers, &plan.settings)?);
         told.push(layers);
     }

@@ -8,10 +8,10 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use crate::base::{self, Base, Shelf};
+use crate::base::{self, Base, Choice, Shelf};
 use crate::build::areas::{self, Area};
 use crate::build::groups::{self, Ground, Group};
-use crate::build::{Tools, base_layers, layers};
+use crate::build::{Tools, base_layers, layers, targets};
 use crate::compile::{self, Job};
 use crate::config::Config;
 use crate::digest::Descriptor;
@@ -60,9 +60,12 @@ pub(crate) fn plan(request: &Request, config: &Config, tools: &Tools<'_>) -> Res
         .for_each(|note| tools.notes.say(note));
     let wanted = wanted(&areas, asked)?;
     let groups = groups::groups(&wanted, asked, tools)?;
-    groups.iter().try_for_each(Group::look)?;
+    // What no base changes is refused before a base is asked for.
+    targets::look(&groups, request)?;
     let wanted: Vec<&Wanted<'_>> = wanted.iter().map(|(_, one)| one).collect();
     let bases = bases(&wanted, tools)?;
+    let groups = groups::settled(groups, &bases);
+    targets::look(&groups, request)?;
     let ground = Ground {
         asked,
         tools,
@@ -153,7 +156,8 @@ pub(super) fn bases(wanted: &[&Wanted<'_>], tools: &Tools<'_>) -> Result<Bases> 
     let mut bases = BTreeMap::new();
     for one in wanted {
         if let Entry::Vacant(free) = bases.entry(one.base_key()) {
-            free.insert(base::resolve(&one.base, &one.platforms, shelf(tools))?);
+            let choice = Choice::of(&one.platforms);
+            free.insert(base::resolve(&one.base, choice, shelf(tools))?);
         }
     }
     Ok(bases)

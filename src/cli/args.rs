@@ -136,6 +136,9 @@ pub(crate) struct BuildArguments {
     /// No socket at all; cargo gets --offline too
     #[arg(long)]
     pub(crate) offline: bool,
+    /// Have rustup add the rust targets that are missing: runs rustup target add
+    #[arg(long, conflicts_with = "dry_run")]
+    pub(crate) install_targets: bool,
     /// Print the plan and stop
     #[arg(long)]
     pub(crate) dry_run: bool,
@@ -245,7 +248,7 @@ pub(crate) struct CargoArguments {
 #[derive(Debug, Default, Args)]
 #[command(next_help_heading = "Image")]
 pub(crate) struct ImageArguments {
-    /// Platforms, such as linux/amd64,linux/arm64 [default: linux on this machine's architecture]
+    /// Platforms, such as linux/amd64,linux/arm64, or all that the base has [default: linux on this machine's architecture]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub(crate) platform: Vec<String>,
     /// Base image: builtin:static, scratch, oci:DIR, oci:DIR:NAME, oci:DIR@DIGEST or a name

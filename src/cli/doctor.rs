@@ -40,6 +40,7 @@ fn as_for_a_build(typed: DoctorArguments) -> BuildArguments {
         output: OutputArguments::default(),
         registry: typed.registry,
         offline: typed.offline,
+        install_targets: false,
         dry_run: true,
         progress: ProgressArgument::Auto,
         quiet: false,

@@ -13,7 +13,7 @@ use crate::cli::world::World;
 use crate::fault::Fault;
 use crate::network::Network;
 use crate::plan::request::{CargoRequest, Naming, Progress, Request, Style};
-use crate::platform::Platform;
+use crate::platform::{BadPlatforms, Platform, Platforms};
 use crate::publish::Target;
 use crate::workspace::{Features, Selection};
 
@@ -59,6 +59,7 @@ pub(crate) fn read(arguments: &BuildArguments, world: &World) -> Result<Request>
         created: world.source_date_epoch()?.unwrap_or(0),
         network: Network::unless(offline),
         progress: progress(arguments),
+        install_targets: arguments.install_targets,
     })
 }
 
@@ -119,26 +120,19 @@ fn selected(selection: &SelectionArguments) -> Selection {
     }
 }
 
-/// Those that were named, by flag or else by variable; empty when none were.
-pub(crate) fn platforms(typed: &[String], world: &World) -> Result<Vec<Platform>> {
+/// Those that were named, by flag or else by variable.
+pub(crate) fn platforms(typed: &[String], world: &World) -> Result<Platforms> {
     let (place, words) = platform_words(typed, world)?;
-    let read = |text: &String| {
-        platform(text).map_err(|fault| fault.because(format!("given by `{place}`")).into())
-    };
-    words.iter().map(read).collect()
-}
-
-/// As [`platforms`]; `None` for `all` that an image has.
-pub(crate) fn platforms_or_all(typed: &[String], world: &World) -> Result<Option<Vec<Platform>>> {
-    let (place, words) = platform_words(typed, world)?;
-    match words.iter().filter(|word| *word == "all").count() {
-        0 => platforms(typed, world).map(Some),
-        all if all == words.len() => Ok(None),
-        _ => Err(Fault::refused("`all` stands beside other platforms")
-            .because(format!("given by `{place}`"))
-            .hint("write `--platform all` alone, or list platforms without it")
-            .into()),
-    }
+    let read = Platforms::read(&words).map_err(|error| {
+        let fault = Fault::refused(format!("{error}")).because(format!("given by `{place}`"));
+        match error {
+            BadPlatforms::Beside => fault.hint("write `all` alone, or list platforms without it"),
+            BadPlatforms::Unread(_) => {
+                fault.hint(format!("known are {}", Platform::known().join(", ")))
+            }
+        }
+    });
+    Ok(read?)
 }
 
 /// What was written, and where.
@@ -151,17 +145,6 @@ fn platform_words(typed: &[String], world: &World) -> Result<(&'static str, Vec<
     };
     words.retain(|word| !word.is_empty() || !typed.is_empty());
     Ok((place, words))
-}
-
-fn platform(text: &str) -> Result<Platform, Fault> {
-    if text == "all" {
-        return Err(Fault::refused("a build does not take `all` platforms yet")
-            .hint("list them: `--platform linux/amd64,linux/arm64`"));
-    }
-    text.parse().map_err(|error| {
-        Fault::refused(format!("{error}"))
-            .hint(format!("known are {}", Platform::known().join(", ")))
-    })
 }
 
 fn default_base(world: &World) -> Result<Option<Name>> {
@@ -276,7 +259,10 @@ mod tests {
             from_environment.naming.repository.as_deref(),
             Some("env.example/a")
         );
-        assert_eq!(from_environment.platforms[0].to_string(), "linux/386");
+        assert_eq!(
+            from_environment.platforms.named()[0].to_string(),
+            "linux/386"
+        );
         assert_eq!(from_environment.default_base, Some(Name::Scratch));
         let flags = [
             "--repo",
@@ -291,7 +277,7 @@ mod tests {
             from_flags.naming.repository.as_deref(),
             Some("flag.example/b")
         );
-        assert_eq!(from_flags.platforms.len(), 2);
+        assert_eq!(from_flags.platforms.named().len(), 2);
         assert_eq!(from_flags.base, Some(Name::Static));
     }
 
@@ -339,7 +325,7 @@ mod tests {
             &["--image-annotation", "=x"],
             &["--image-user", ""],
             &["--platform", "linux"],
-            &["--platform", "all"],
+            &["--platform", "all,linux/amd64"],
             &["--base", "A B"],
             &["--oci-archive", "x", "--tarball", "x"],
         ] {

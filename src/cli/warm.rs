@@ -21,7 +21,7 @@ use crate::fault::Fault;
 use crate::interrupt;
 use crate::network::Network;
 use crate::plan::request::Progress;
-use crate::platform::Platform;
+use crate::platform::{Platform, Platforms};
 use crate::reference::Reference;
 use crate::store::Store;
 
@@ -51,7 +51,10 @@ pub(crate) fn run(arguments: &WarmArguments, world: &World) -> Result<()> {
         true => Depth::Layers,
         false => Depth::Metadata,
     };
-    let choice = platforms.as_deref().map_or(Choice::All, Choice::These);
+    let choice = match &platforms {
+        Platforms::All => Choice::All,
+        named => Choice::These(named.named()),
+    };
     each(&names, (choice, depth), shelf)
 }
 
@@ -98,20 +101,12 @@ fn summary(reference: &Reference, depth: Depth, warmed: &Warmed) -> String {
     format!("{reference}: {what} of {}{fetched}", platforms.join(", "))
 }
 
-/// As for a build: flag, environment, configuration, this machine's architecture; `None` for all that an image has.
-fn platforms(
-    arguments: &WarmArguments,
-    config: &Config,
-    world: &World,
-) -> Result<Option<Vec<Platform>>> {
-    let Some(named) = request::platforms_or_all(&arguments.platform, world)? else {
-        return Ok(None);
-    };
-    let configured = || config.default_platforms.clone();
-    let named = Some(named).filter(|named| !named.is_empty());
-    match named.or_else(configured) {
-        Some(named) => Ok(Some(named)),
-        None => Ok(Some(vec![host()?])),
+/// As for a build: flag, environment, configuration, this machine's architecture.
+fn platforms(arguments: &WarmArguments, config: &Config, world: &World) -> Result<Platforms> {
+    let named = request::platforms(&arguments.platform, world)?;
+    match named.or(&config.default_platforms) {
+        Platforms::Host => Ok(Platforms::These(vec![host()?])),
+        named => Ok(named),
     }
 }
 

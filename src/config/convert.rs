@@ -16,6 +16,7 @@ use super::Libc;
 use super::RegistrySettings;
 use super::node::Node;
 use super::rules;
+use crate::platform::Platforms;
 
 /// `file` is the absolute path of the file; what is relative in it is taken from its directory.
 pub(super) fn config(file: &Path, node: Node) -> Config {
@@ -24,10 +25,7 @@ pub(super) fn config(file: &Path, node: Node) -> Config {
         file: Some(file.to_owned()),
         default_base_image: text(&node, "defaultBaseImage"),
         base_image_overrides: strings(&node, "baseImageOverrides"),
-        default_platforms: node.get("defaultPlatforms").map(|_| {
-            let names = texts(&node, "defaultPlatforms");
-            names.iter().filter_map(|name| name.parse().ok()).collect()
-        }),
+        default_platforms: Platforms::read(&texts(&node, "defaultPlatforms")).unwrap_or_default(),
         default_env: variables(&node, "defaultEnv"),
         default_flags: texts(&node, "defaultFlags"),
         registries: entries(&node, "registries")
@@ -66,6 +64,7 @@ fn build(node: &Node, directory: &Path) -> Build {
         dir: below(directory, node.text("dir").unwrap_or(".")),
         package: text(node, "package"),
         bin: text(node, "bin"),
+        binaries: texts(node, "binaries"),
         profile: text(node, "profile"),
         features: texts(node, "features"),
         flags: node.get("flags").map(|_| texts(node, "flags")),

@@ -81,7 +81,7 @@ pub(super) static ROOT: [Key; 9] = [
     key(
         "defaultPlatforms",
         SomeTexts(&rules::PLATFORM),
-        "the platforms to build for when `--platform` is absent",
+        "the platforms to build for when `--platform` is absent; `all` alone for all that the base has",
     ),
     key(
         "defaultEnv",
@@ -147,7 +147,7 @@ pub(super) static REGISTRY: [Key; 4] = [
 ];
 
 /// One entry of `builds`.
-pub(super) static BUILD: [Key; 12] = [
+pub(super) static BUILD: [Key; 13] = [
     key("id", Text(&rules::ID), "a name for messages"),
     key(
         "dir",
@@ -157,6 +157,12 @@ pub(super) static BUILD: [Key; 12] = [
     .or("."),
     key("package", Text(&rules::NAME), "the package to build"),
     key("bin", Text(&rules::NAME), "the binary of the package"),
+    key(
+        "binaries",
+        Texts(&rules::NAME),
+        "further binaries of the workspace for the same image, beside the main one",
+    )
+    .or("[]"),
     key("profile", Text(&rules::NAME), "cargo's profile").or("release"),
     key(
         "features",
@@ -177,7 +183,7 @@ pub(super) static BUILD: [Key; 12] = [
     key(
         "libc",
         Text(&rules::LIBC),
-        "the C library: `auto` is musl where rustup has a musl target for the platform, else gnu",
+        "the C library: `auto` is musl where rustup has a musl target for the platform, else glibc, static too",
     )
     .or("auto"),
     key(

@@ -28,7 +28,7 @@ use std::path::PathBuf;
 use anyhow::Result;
 
 use crate::fault::Fault;
-use crate::platform::Platform;
+use crate::platform::Platforms;
 
 /// What a `.builder.yaml` says; the default is what no file says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -39,8 +39,8 @@ pub(crate) struct Config {
     pub(crate) default_base_image: Option<String>,
     /// By package, package/bin or path of a package, as written.
     pub(crate) base_image_overrides: BTreeMap<String, String>,
-    /// Never empty when present.
-    pub(crate) default_platforms: Option<Vec<Platform>>,
+    /// Unnamed when absent.
+    pub(crate) default_platforms: Platforms,
     pub(crate) default_env: Vec<(String, String)>,
     pub(crate) default_flags: Vec<String>,
     /// By `host[:port]`, as `reference::registry` spells it.
@@ -72,6 +72,8 @@ pub(crate) struct Build {
     pub(crate) dir: PathBuf,
     pub(crate) package: Option<String>,
     pub(crate) bin: Option<String>,
+    /// Names of further binaries, as written.
+    pub(crate) binaries: Vec<String>,
     pub(crate) profile: Option<String>,
     pub(crate) features: Vec<String>,
     /// Replaces `default_flags`, also when empty.
@@ -120,7 +122,7 @@ pub(crate) struct Asset {
 /// The C library that a binary is linked with.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum Libc {
-    /// musl where rustup has it for the platform.
+    /// musl where rustup has it for the platform, else glibc, static too.
     #[default]
     Auto,
     Musl,

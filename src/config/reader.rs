@@ -92,6 +92,22 @@ impl<'a> Place<'a> {
         Ok(Node::Text(text.to_owned()))
     }
 
+    /// A word that means everything has nothing beside it.
+    fn alone<E: Error>(&self, rule: &Rule, items: Vec<Node>) -> Result<Node, E> {
+        let is_word = |item: &Node| item.as_text().is_some_and(|text| rule.alone == Some(text));
+        match items
+            .iter()
+            .find_map(|item| item.as_text().filter(|_| is_word(item)))
+        {
+            Some(word) if !items.iter().all(is_word) => {
+                let message = format!("`{word}` stands beside other entries");
+                let hint = format!("write `[{word}]`, or a list without it");
+                Err(self.refuse(Objection::new(message).hint(hint)))
+            }
+            _ => Ok(Node::List(items)),
+        }
+    }
+
     fn number<E: Error>(&self, digits: &str) -> Result<Node, E> {
         match self.shape {
             Shape::Text(rule) if rule.number => self.check(rule, digits),
@@ -224,8 +240,11 @@ impl<'de> Visitor<'de> for Place<'_> {
         while let Some(item) = access.next_element_seed(self.item(items.len(), shape))? {
             items.push(item);
         }
-        match (self.shape, items.is_empty()) {
-            (Shape::SomeTexts(_), true) => Err(self.refuse(self.wrong("an empty list"))),
+        match self.shape {
+            Shape::SomeTexts(_) if items.is_empty() => {
+                Err(self.refuse(self.wrong("an empty list")))
+            }
+            Shape::SomeTexts(rule) => self.alone(rule, items),
             _ => Ok(Node::List(items)),
         }
     }

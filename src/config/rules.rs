@@ -2,7 +2,7 @@
 //!
 //! A rule knows neither file nor key, and never looks at the disk: whether a directory is there is asked when it is used.
 
-use crate::platform::Platform;
+use crate::platform::{ALL, Platform};
 use crate::reference;
 use crate::reference::Reference;
 
@@ -22,6 +22,8 @@ pub(super) struct Rule {
     pub(super) number: bool,
     /// Whether no two values of the file may be the same.
     pub(super) unique: bool,
+    /// The value that may have no other beside it in a list.
+    pub(super) alone: Option<&'static str>,
     pub(super) check: fn(&str) -> Checked,
 }
 
@@ -30,6 +32,7 @@ const fn rule(what: &'static str, check: fn(&str) -> Checked) -> Rule {
         what,
         number: false,
         unique: false,
+        alone: None,
         check,
     }
 }
@@ -62,7 +65,10 @@ pub(super) static NAME: Rule = rule("a name without spaces or a leading `-`", ch
 pub(super) static FEATURE: Rule = rule("one feature of a package", check_feature);
 pub(super) static DIRECTORY: Rule = rule("a directory", check_directory);
 pub(super) static SOURCE: Rule = rule("a path below this file's directory", check_source);
-pub(super) static PLATFORM: Rule = rule("a platform such as `linux/arm64`", check_platform);
+pub(super) static PLATFORM: Rule = Rule {
+    alone: Some(ALL),
+    ..rule("a platform such as `linux/arm64`, or `all`", check_platform)
+};
 pub(super) static MUSL_TARGET: Rule = rule(
     "a musl target such as `aarch64-unknown-linux-musl`",
     check_musl_target,
@@ -214,6 +220,7 @@ fn check_source(text: &str) -> Checked {
 fn check_platform(text: &str) -> Checked {
     match text.parse::<Platform>() {
         Ok(_) => Ok(()),
+        Err(_) if text == ALL => Ok(()),
         Err(_) => Err(Objection::default().meant(nearest(text, Platform::known()))),
     }
 }

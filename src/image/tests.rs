@@ -12,7 +12,7 @@ fn resolve(test: &TestStore, name: &str, platforms: &[&str]) -> Base {
     let name = Name::parse(name, test.directory.path()).expect("a name");
     let platforms: Vec<Platform> = platforms.iter().map(|name| platform(name)).collect();
     let shelf = testing::shelf(test);
-    base::resolve(&name, &platforms, shelf).expect("resolved")
+    base::resolve(&name, base::Choice::These(&platforms), shelf).expect("resolved")
 }
 
 fn base_of(test: &TestStore, spec: &BaseSpec) -> BaseImage {

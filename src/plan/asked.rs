@@ -3,7 +3,6 @@
 //! Precedence lives here: flag, then override, then environment, then configuration, then what is built in.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -12,7 +11,7 @@ use crate::base::name::Name;
 use crate::config::{Build, Config};
 use crate::fault::Fault;
 use crate::plan::request::Request;
-use crate::platform::Platform;
+use crate::platform::{Platform, Platforms};
 use crate::workspace::{Bin, Features, Package, Workspace};
 
 /// What was typed and what is configured.
@@ -112,17 +111,10 @@ impl<'a> Asked<'a> {
         exact.or(placed).or(named)
     }
 
-    /// Request, then configuration, then the host's architecture; each once.
-    pub(crate) fn platforms(&self, host: &Platform) -> Vec<Platform> {
-        let configured = self.config.default_platforms.as_ref();
-        let typed = Some(&self.request.platforms).filter(|list| !list.is_empty());
-        let mut platforms = typed
-            .or(configured)
-            .cloned()
-            .unwrap_or_else(|| vec![host.clone()]);
-        let mut seen = BTreeSet::new();
-        platforms.retain(|platform| seen.insert(platform.clone()));
-        platforms
+    /// Request, then configuration, then the host's architecture.
+    pub(crate) fn platforms(&self, host: &Platform) -> Platforms {
+        let named = self.request.platforms.or(&self.config.default_platforms);
+        named.or(&Platforms::These(vec![host.clone()]))
     }
 
     /// The features of the request and those of a build.
@@ -153,7 +145,7 @@ impl<'a> Asked<'a> {
 }
 
 /// Every binary of a workspace.
-fn all(workspace: &Workspace) -> impl Iterator<Item = Candidate<'_>> {
+pub(super) fn all(workspace: &Workspace) -> impl Iterator<Item = Candidate<'_>> {
     let packages = workspace.packages.iter();
     packages.flat_map(move |package| {
         let candidate = move |bin| Candidate::new(workspace, package, bin);

@@ -5,6 +5,7 @@
 
 pub(crate) mod asked;
 mod base_layers;
+mod further;
 mod naming;
 mod push;
 pub(crate) mod request;
@@ -20,7 +21,7 @@ use anyhow::Result;
 
 use crate::base::Base;
 use crate::base::name::Name;
-use crate::compile::Job;
+use crate::compile::{self, Job};
 use crate::config::Asset;
 use crate::digest::Descriptor;
 use crate::fault::Fault;
@@ -28,11 +29,12 @@ use crate::image::Settings;
 use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::plan::wanted::Wanted;
-use crate::platform::Platform;
+use crate::platform::Platforms;
 use crate::publish::Target;
 use crate::registry::Registry;
 
 pub(crate) use base_layers::Fetch;
+pub(crate) use further::Program;
 pub(crate) use naming::{NOWHERE, check_tag, name_in, refuse_registry};
 pub(crate) use push::refuse_offline;
 pub(crate) use settings::KODATA;
@@ -65,6 +67,8 @@ pub(crate) struct ImagePlan {
     /// Cargo's id of the package; with the binary's name it finds the compiled file.
     pub(crate) package: String,
     pub(crate) binary: String,
+    /// What lies beside it, sorted by name.
+    pub(crate) further: Vec<Program>,
     /// `registry/repository`.
     pub(crate) name: String,
     pub(crate) tags: Vec<String>,
@@ -81,6 +85,26 @@ pub(crate) struct ImagePlan {
     pub(crate) kodata: Option<PathBuf>,
 }
 
+impl ImagePlan {
+    /// Everything that is compiled for it, sorted by path.
+    pub(crate) fn programs(&self) -> Vec<Program> {
+        let main = Program {
+            package: self.package.clone(),
+            binary: self.binary.clone(),
+            path: self.settings.path.clone(),
+        };
+        let mut all: Vec<Program> = self.further.iter().cloned().chain([main]).collect();
+        all.sort_by(|one, other| one.path.cmp(&other.path));
+        all
+    }
+
+    /// Whether what cargo makes of it goes into this image.
+    pub(crate) fn holds(&self, wanted: &compile::Wanted) -> bool {
+        let mut programs = self.programs().into_iter();
+        programs.any(|one| one.package == wanted.package_id && one.binary == wanted.binary)
+    }
+}
+
 /// What was found out before anything is decided.
 #[derive(Clone, Debug)]
 pub(crate) struct Known {
@@ -94,8 +118,8 @@ pub(crate) struct Known {
     pub(crate) registry: Option<Registry>,
 }
 
-/// A base for a list of platforms.
-pub(crate) type BaseKey = (Name, Vec<Platform>);
+/// A base for a list of platforms, or for all that it has.
+pub(crate) type BaseKey = (Name, Platforms);
 
 /// Refuses what no workspace and no base could change: names, tags, a push that cannot be.
 pub(crate) fn look(request: &Request) -> Result<()> {
@@ -111,6 +135,7 @@ pub(crate) fn plan(asked: Asked<'_>, wanted: &[&Wanted<'_>], known: Known) -> Re
     let images = wanted.iter().map(|one| image(one, asked, &known));
     let images: Vec<ImagePlan> = images.collect::<Result<_>>()?;
     refuse_equal_names(&images)?;
+    further::refuse_collisions(&known.jobs)?;
     refuse_wide_tarball(&targets, &images)?;
     let fetches = base_layers::fetches(&request.targets, &known)?;
     refuse_dynamic_on_static(&known.jobs, &images)?;
@@ -131,9 +156,11 @@ fn image(wanted: &Wanted<'_>, asked: Asked<'_>, known: &Known) -> Result<ImagePl
     let kodata = known.kodata.contains(&kodata).then_some(kodata);
     let base = &known.bases[&wanted.base_key()];
     let naming = &asked.request.naming;
+    let settings = settings::settings(wanted, asked.request, kodata.is_some());
     Ok(ImagePlan {
         package: candidate.package.id.clone(),
         binary: candidate.binary.to_owned(),
+        further: further::programs(wanted, &settings.path)?,
         name: naming::name(
             naming,
             configured.unwrap_or(candidate.binary),
@@ -142,7 +169,7 @@ fn image(wanted: &Wanted<'_>, asked: Asked<'_>, known: &Known) -> Result<ImagePl
         tags: naming::tags(naming)?,
         tag_only: naming.tag_only,
         base: base.clone(),
-        settings: settings::settings(wanted, asked.request, kodata.is_some()),
+        settings,
         asset_root: asked.directory().to_owned(),
         assets: wanted
             .build
@@ -204,15 +231,12 @@ fn refuse_dynamic_on_static(jobs: &[Job], images: &[ImagePlan]) -> Result<()> {
         })
     };
     for wanted in jobs.iter().filter(dynamic).flat_map(|job| &job.wanted) {
-        let image = images
-            .iter()
-            .find(|image| image.package == wanted.package_id && image.binary == wanted.binary);
-        if let Some(image) =
-            image.filter(|image| matches!(image.base.name, Name::Static | Name::Scratch))
-        {
+        let bare = |image: &&ImagePlan| matches!(image.base.name, Name::Static | Name::Scratch);
+        let image = images.iter().filter(bare).find(|image| image.holds(wanted));
+        if let Some(image) = image {
             let message = format!(
                 "`{}` is linked with glibc dynamically, which the base `{}` does not have",
-                image.binary, image.base.name
+                wanted.binary, image.base.name
             );
             return Err(Fault::refused(message)
                 .hint("choose a base with glibc, or drop `libc: gnu` from .builder.yaml")

@@ -12,6 +12,9 @@ use crate::registry::Registry;
 
 /// Refuses a push that cannot be, before anything is looked at.
 pub(super) fn look(request: &Request) -> Result<()> {
+    if request.install_targets && request.network.is_none() {
+        return Err(install_offline().into());
+    }
     if !request.push {
         return Ok(());
     }
@@ -36,6 +39,12 @@ fn offline() -> Fault {
         "`--offline`, `--frozen` or `RBUILD_OFFLINE`",
         "drop it, or add `--push=false` and publish later with `rbuild push`",
     )
+}
+
+fn install_offline() -> Fault {
+    Fault::refused("cannot install rust targets: the run is offline")
+        .because("`--offline`, `--frozen` or `RBUILD_OFFLINE` says so")
+        .hint("drop `--install-targets`, and run `rustup target add` once while online")
 }
 
 /// A push without a network: who said so, and the way out.

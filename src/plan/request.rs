@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use crate::base::name::Name;
 use crate::network::Network;
-use crate::platform::Platform;
+use crate::platform::Platforms;
 use crate::publish::Target;
 use crate::workspace::Selection;
 
@@ -19,8 +19,8 @@ pub(crate) struct Request {
     /// Where it was typed.
     pub(crate) directory: PathBuf,
     pub(crate) cargo: CargoRequest,
-    /// Empty: the configuration's, else the host's architecture.
-    pub(crate) platforms: Vec<Platform>,
+    /// Unnamed: the configuration's, else the host's architecture.
+    pub(crate) platforms: Platforms,
     /// `--base`: stands over every override.
     pub(crate) base: Option<Name>,
     /// From the environment: stands over the configuration's default, below its overrides.
@@ -38,6 +38,8 @@ pub(crate) struct Request {
     /// Absent when offline.
     pub(crate) network: Option<Network>,
     pub(crate) progress: Progress,
+    /// Whether rustup may be run for targets that are missing.
+    pub(crate) install_targets: bool,
 }
 
 /// What cargo is asked for, in cargo's words.

@@ -34,6 +34,10 @@ fn show_image(image: &ImagePlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         "image {}:{tags} from the binary `{}` at {}",
         image.name, image.binary, image.settings.path
     )?;
+    image
+        .further
+        .iter()
+        .try_for_each(|one| writeln!(out, "  with `{}` at {}", one.binary, one.path))?;
     for base in &image.base.images {
         let digest = base
             .digest

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::*;
+use crate::base::Choice;
 use crate::base::{self, BaseImage, Source};
 use crate::config::{Build, Config, ImageSettings};
 use crate::fault::Kind;
@@ -10,7 +11,6 @@ use crate::network::Network;
 use crate::plan::asked::Candidate;
 use crate::plan::request::{Naming, Style};
 use crate::plan::wanted::wanted;
-use crate::platform::Platform;
 use crate::progress::Transfers;
 use crate::registry::{self, Listeners};
 use crate::testing::{self, TestStore, platform};
@@ -87,8 +87,8 @@ fn planned(
     let mut bases = BTreeMap::new();
     let mut absent = BTreeMap::new();
     for one in &all {
-        let key = (one.base.clone(), one.platforms.clone());
-        let mut base = base::resolve(&one.base, &one.platforms, shelf)?;
+        let key = one.base_key();
+        let mut base = base::resolve(&one.base, Choice::of(&one.platforms), shelf)?;
         if request.network.is_some() {
             base.images.iter_mut().for_each(with_a_registry);
         }
@@ -357,14 +357,9 @@ fn features_of_a_build_are_added_to_those_that_were_typed() {
 #[test]
 fn platforms_come_from_the_request_else_the_configuration_each_once() {
     let test = testing::store();
-    let list = |names: &[&str]| {
-        names
-            .iter()
-            .map(|name| platform(name))
-            .collect::<Vec<Platform>>()
-    };
+    let list = |names: &[&str]| Platforms::read(names).expect("platforms");
     let config = Config {
-        default_platforms: Some(list(&["linux/arm64", "linux/386", "linux/arm64"])),
+        default_platforms: list(&["linux/arm64", "linux/386", "linux/arm64"]),
         ..Config::default()
     };
     let of = |request: &Request| {
@@ -507,7 +502,7 @@ fn names_are_the_same_whether_they_are_pushed_or_not() {
 #[test]
 fn a_tarball_of_two_platforms_is_refused_and_the_archive_is_named() {
     let test = testing::store();
-    let platforms = vec![platform("linux/amd64"), platform("linux/arm64")];
+    let platforms = Platforms::These(vec![platform("linux/amd64"), platform("linux/arm64")]);
     let request = Request {
         platforms,
         targets: vec![Target::Tarball("/t.tar".into())],
@@ -558,7 +553,7 @@ fn layers_that_an_output_needs_are_fetched_where_they_can_be_had_each_once() {
     let named = |name: &str| Name::parse(name, test.directory.path()).expect("a name");
     let online = Request {
         base: Some(named(&format!("r.example/base@{}", index.digest))),
-        platforms: vec![platform("linux/amd64"), platform("linux/arm64")],
+        platforms: Platforms::These(vec![platform("linux/amd64"), platform("linux/arm64")]),
         network: Network::unless(false),
         targets: vec![Target::Archive("/a.tar".into())],
         ..request()

@@ -6,18 +6,21 @@ use anyhow::Result;
 
 use crate::base::name::Name;
 use crate::config::Build;
-use crate::plan::BaseKey;
 use crate::plan::asked::{Asked, Candidate};
-use crate::platform::Platform;
+use crate::plan::{BaseKey, further};
+use crate::platform::{Platform, Platforms};
 use crate::workspace::Features;
 
 /// One image to be.
 #[derive(Clone, Debug)]
 pub(crate) struct Wanted<'a> {
     pub(crate) candidate: Candidate<'a>,
+    /// More binaries for the same image, sorted by name.
+    pub(crate) further: Vec<Candidate<'a>>,
     pub(crate) build: Option<&'a Build>,
     pub(crate) base: Name,
-    pub(crate) platforms: Vec<Platform>,
+    /// Named ones, or all of the base's.
+    pub(crate) platforms: Platforms,
 }
 
 /// Joins a selected binary with what the request and the configuration say of it.
@@ -26,9 +29,11 @@ pub(crate) fn wanted<'a>(
     asked: Asked<'a>,
     host: &Platform,
 ) -> Result<Wanted<'a>> {
+    let build = asked.build(candidate)?;
     Ok(Wanted {
         candidate,
-        build: asked.build(candidate)?,
+        further: further::candidates(candidate, build, &asked.features(build))?,
+        build,
         base: asked.base(candidate)?,
         platforms: asked.platforms(host),
     })
@@ -36,6 +41,13 @@ pub(crate) fn wanted<'a>(
 
 /// What cargo is told about this binary: the request's words, then the configuration's.
 impl<'a> Wanted<'a> {
+    /// Everything that is compiled for it.
+    pub(crate) fn candidates(&self) -> impl Iterator<Item = Candidate<'a>> {
+        [self.candidate]
+            .into_iter()
+            .chain(self.further.iter().copied())
+    }
+
     pub(crate) fn base_key(&self) -> BaseKey {
         (self.base.clone(), self.platforms.clone())
     }

@@ -21,7 +21,7 @@ pub(super) fn finished(test: &TestStore, platforms: &[&str], tags: &[&str]) -> (
     let platforms: Vec<Platform> = platforms.iter().map(|name| platform(name)).collect();
     let name = Name::parse(&format!("r.example/base@{digest}"), Path::new("/")).expect("a name");
     let shelf = testing::shelf(test);
-    let base = base::resolve(&name, &platforms, shelf).expect("resolved");
+    let base = base::resolve(&name, base::Choice::These(&platforms), shelf).expect("resolved");
     let build = Store::cache(&test.directory.path().join("build"), &test.notes).expect("opens");
     build.prepare().expect("is writable");
     let entry = Entry::bytes("/app/hello", b"binary".to_vec()).expect("an entry");

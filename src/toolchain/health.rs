@@ -7,7 +7,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
-use super::{CNeed, Chosen, Site, Target, Toolchain, link};
+use super::{BaseLibraries, CNeed, Chosen, Site, Target, Toolchain, link};
 use crate::store::Store;
 
 /// Stands for whatever brings C code where there is no program to ask.
@@ -65,6 +65,7 @@ fn considered(
         root: &toolchain.directory,
         kits,
         sysroots: &BTreeMap::new(),
+        base: &BaseLibraries::NotAsked,
     };
     link(toolchain, target, needs, site)
 }

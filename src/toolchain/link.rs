@@ -9,12 +9,18 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 
+use super::BaseLibraries;
 use super::CNeed;
+use super::Missing;
 use super::Toolchain;
 use super::compiler;
 use super::compiler::Ask;
 use super::compiler::Compiler;
 use super::flags;
+use super::gnu;
+use super::host_linker;
+use super::host_linker::Host;
+use super::install;
 use crate::config::Libc;
 use crate::fault::Fault;
 use crate::platform::Platform;
@@ -28,7 +34,7 @@ pub(crate) struct Target {
     /// Whether the program must run on a base without a C library.
     pub(crate) is_static: bool,
     /// Whether rustc links dynamically unless it is told otherwise.
-    asks_static: bool,
+    pub(super) asks_static: bool,
     /// What the user should know about this choice.
     pub(crate) note: Option<String>,
 }
@@ -52,6 +58,8 @@ pub(crate) struct Link {
 pub(crate) struct Chosen {
     pub(crate) link: Link,
     pub(crate) reasons: Vec<String>,
+    /// What the user should know.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Target {
@@ -73,39 +81,28 @@ impl Target {
 
 /// Chooses the target for `platform`. Refused when rustup has none or the toolchain lacks it.
 pub(crate) fn target(toolchain: &Toolchain, platform: &Platform, libc: Libc) -> Result<Target> {
+    let target = wanted(toolchain, platform, libc)?;
+    match toolchain.has(target.triple) {
+        true => Ok(target),
+        false => Err(install::not_installed(&[Missing::of(toolchain, &[target])]).into()),
+    }
+}
+
+/// As [`target`], whether the toolchain has it or not.
+pub(super) fn wanted(toolchain: &Toolchain, platform: &Platform, libc: Libc) -> Result<Target> {
     let gnu = platform.gnu_target().ok_or_else(|| unknown(platform))?;
     match (libc, platform.musl_target()) {
         (Libc::Musl, None) => Err(no_musl(platform).into()),
-        (Libc::Gnu, _) | (_, None) => installed(toolchain, Target::new(platform, gnu, false)),
+        (Libc::Gnu, _) => Ok(Target::new(platform, gnu, false)),
+        (Libc::Auto, None) => Ok(static_glibc(platform, gnu, no_musl_note(platform))),
         (Libc::Auto, Some(musl)) if !toolchain.has(musl) && toolchain.host == gnu => {
-            Ok(static_glibc(platform, gnu, musl))
+            Ok(static_glibc(platform, gnu, absent_note(platform, musl)))
         }
-        (_, Some(musl)) => installed(toolchain, Target::new(platform, musl, true)),
+        (_, Some(musl)) => Ok(Target::new(platform, musl, true)),
     }
 }
 
-fn installed(toolchain: &Toolchain, target: Target) -> Result<Target> {
-    if toolchain.has(target.triple) {
-        return Ok(target);
-    }
-    let message = format!(
-        "cannot compile for {}: the rust target `{}` is not installed",
-        target.platform, target.triple
-    );
-    Err(Fault::refused(message)
-        .because(format!(
-            "there is no {}",
-            toolchain.libraries(target.triple).display()
-        ))
-        .hint(format!("run `rustup target add {}`", target.triple))
-        .into())
-}
-
-fn static_glibc(platform: &Platform, gnu: &'static str, musl: &str) -> Target {
-    let note = format!(
-        "the target `{musl}` is not installed: {platform} is linked statically with this machine's glibc, and the digest \
-         differs from a musl build; run `rustup target add {musl}`"
-    );
+fn static_glibc(platform: &Platform, gnu: &'static str, note: String) -> Target {
     Target {
         asks_static: true,
         note: Some(note),
@@ -113,11 +110,33 @@ fn static_glibc(platform: &Platform, gnu: &'static str, musl: &str) -> Target {
     }
 }
 
+/// The host's own platform goes on without rustup's help.
+fn absent_note(platform: &Platform, musl: &str) -> String {
+    format!(
+        "the target `{musl}` is not installed: {platform} is linked statically with this machine's glibc, and the digest \
+         differs from a musl build; run `rustup target add {musl}`"
+    )
+}
+
+fn no_musl_note(platform: &Platform) -> String {
+    format!(
+        "rustup has no musl target for {platform}: it is linked statically with the glibc of this machine's cross compiler"
+    )
+}
+
 fn unknown(platform: &Platform) -> Fault {
-    Fault::refused(format!("cannot compile for {platform}")).because(format!(
+    let fault = Fault::refused(format!("cannot compile for {platform}")).because(format!(
         "rbuild knows the rust targets of {}",
         Platform::known().join(", ")
-    ))
+    ));
+    let variant = platform.variant.as_deref().unwrap_or_default();
+    match platform.without_variant() {
+        Some(plain) if plain.architecture == "amd64" => fault.hint(format!(
+            "use `{plain}`, with `-Ctarget-cpu=x86-64-{variant}` in the rustflags of .cargo/config.toml if older processors do not matter"
+        )),
+        Some(plain) => fault.hint(format!("use `{plain}`")),
+        None => fault,
+    }
 }
 
 fn no_musl(platform: &Platform) -> Fault {
@@ -135,6 +154,8 @@ pub(crate) struct Site<'a> {
     pub(crate) kits: &'a Store,
     /// Directories with the headers of a C library, by target: the user's.
     pub(crate) sysroots: &'a BTreeMap<String, PathBuf>,
+    /// What the base has to link against.
+    pub(crate) base: &'a BaseLibraries,
 }
 
 /// Chooses linker, C compiler and flags. `needs` are the crates that bring C code for this target.
@@ -153,21 +174,63 @@ pub(crate) fn link(
     let compiler = compiler::choose(&ask)?;
     let configured = toolchain.settings.rustflags(target.triple)?;
     let linker = linker(&ask, &configured, compiler.as_ref())?;
-    let reasons = reasons(&ask, &linker, compiler.as_ref());
+    let mut reasons = reasons(&ask, &linker, compiler.as_ref());
+    let host = host(&ask)?;
+    reasons.extend(host.note.clone());
     let mut rustflags = flags::remaps(toolchain, site.root, target.triple);
     rustflags.extend(configured);
     if target.asks_static {
         rustflags.push("-Ctarget-feature=+crt-static".to_owned());
     }
+    let mut variables = compiler.unwrap_or_default().variables;
+    variables.extend(host.variable);
+    variables.sort();
     let link = Link {
         platform: target.platform.clone(),
         target: target.triple.to_owned(),
         linker: linker.program,
-        variables: compiler.unwrap_or_default().variables,
+        variables,
         rustflags,
         is_static: target.is_static,
     };
-    Ok(Chosen { link, reasons })
+    Ok(Chosen {
+        link,
+        reasons,
+        notes: host.note.into_iter().collect(),
+    })
+}
+
+/// What is said to cargo and to the user about programs that run on this machine.
+#[derive(Default)]
+struct ForHost {
+    variable: Option<(String, String)>,
+    note: Option<String>,
+}
+
+fn host(ask: &Ask<'_>) -> Result<ForHost> {
+    let host = &ask.toolchain.host;
+    let (variable, how) = match host_linker::choose(ask.toolchain, ask.site.kits)? {
+        Host::LeftAlone => return Ok(ForHost::default()),
+        Host::Linker(program) => (
+            // For the target itself the linker of the link says it.
+            (ask.target.triple != host).then(|| (linker_variable(host), program)),
+            "are linked by rust-lld, the toolchain's own".to_owned(),
+        ),
+        Host::Lacking(reason) => (None, format!("cannot be linked: {reason}")),
+    };
+    let note = format!(
+        "there is no C compiler here, `cc` is not on PATH: build scripts and procedural macros {how}"
+    );
+    Ok(ForHost {
+        variable,
+        note: Some(note),
+    })
+}
+
+/// The variable by which cargo is told a linker.
+pub(super) fn linker_variable(triple: &str) -> String {
+    let triple = triple.to_uppercase().replace('-', "_");
+    format!("CARGO_TARGET_{triple}_LINKER")
 }
 
 fn reasons(ask: &Ask<'_>, linker: &Linker, compiler: Option<&Compiler>) -> Vec<String> {
@@ -185,14 +248,14 @@ fn reasons(ask: &Ask<'_>, linker: &Linker, compiler: Option<&Compiler>) -> Vec<S
 }
 
 /// What links: a program for cargo, or nothing that cargo must be told.
-struct Linker {
+pub(super) struct Linker {
     program: Option<String>,
     /// For a reason: "linked by …".
     name: String,
 }
 
 impl Linker {
-    fn named(program: &str, name: &str) -> Linker {
+    pub(super) fn named(program: &str, name: &str) -> Linker {
         Linker {
             program: Some(program.to_owned()),
             name: name.to_owned(),
@@ -200,7 +263,7 @@ impl Linker {
     }
 
     /// Left to the user's configuration or to rustc.
-    fn left_to(name: &str) -> Linker {
+    pub(super) fn left_to(name: &str) -> Linker {
         Linker {
             program: None,
             name: name.to_owned(),
@@ -222,26 +285,14 @@ fn linker(ask: &Ask<'_>, rustflags: &[String], compiler: Option<&Compiler>) -> R
     if target.is_musl() {
         return own_linker(toolchain, target);
     }
-    gnu_linker(toolchain, target)
+    gnu::linker(ask)
 }
 
 /// `-Clinker=x` and `-C linker=x`.
-fn names_linker(rustflags: &[String]) -> bool {
+pub(super) fn names_linker(rustflags: &[String]) -> bool {
     rustflags
         .iter()
         .any(|flag| flag.trim_start_matches("-C").starts_with("linker="))
-}
-
-/// rust-lld needs nothing but the toolchain, but cannot link gnu targets alone (`-lgcc_s`).
-fn gnu_linker(toolchain: &Toolchain, target: &Target) -> Result<Linker> {
-    if target.triple == toolchain.host {
-        return Ok(Linker::left_to("`cc`, this machine's own"));
-    }
-    let cross = compiler::cross_gcc(target.triple);
-    match cross.filter(|program| toolchain.on_path(program)) {
-        Some(program) => Ok(Linker::named(program, &format!("`{program}`"))),
-        None => Err(no_linker(target, cross).into()),
-    }
 }
 
 /// Without it rustc calls the machine's `cc`, which can link for this machine alone.
@@ -261,25 +312,4 @@ fn own_linker(toolchain: &Toolchain, target: &Target) -> Result<Linker> {
         .because(format!("looked in {}", toolchain.sysroot.display()))
         .hint("use a toolchain of rustup, or name a linker in .cargo/config.toml")
         .into())
-}
-
-fn no_linker(target: &Target, cross: Option<&str>) -> Fault {
-    let message = format!(
-        "cannot link {} with glibc: there is no linker for `{}`",
-        target.platform, target.triple
-    );
-    let mut fault = Fault::refused(message);
-    if let Some(program) = cross {
-        fault = fault
-            .because(format!("`{program}` is not on PATH"))
-            .hint(compiler::install_cross_gcc(program));
-    }
-    if target.platform.musl_target().is_some() {
-        fault = fault.hint("use `libc: musl`, which needs no linker but the toolchain's own");
-    }
-    let variable = format!(
-        "CARGO_TARGET_{}_LINKER",
-        target.triple.to_uppercase().replace('-', "_")
-    );
-    fault.hint(format!("set `{variable}` to a linker for it"))
 }

@@ -3,12 +3,20 @@
 //! One `rustc --print sysroot --print host-tuple`; everything else is looked up in the sysroot, in cargo's configuration and in the
 //! environment, which comes in as a value. Nothing is installed and nothing is compiled here: what is missing is named with its command.
 
+mod base_linker;
 mod compiler;
 mod flags;
+mod gnu;
 mod health;
+mod host_linker;
+mod install;
+mod libraries;
 mod link;
+mod loader;
 mod needs;
 mod settings;
+mod start;
+mod wrapper;
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
@@ -25,8 +33,18 @@ use crate::workspace::Cargo;
 
 use settings::Settings;
 
+pub(crate) use base_linker::BaseLibraries;
+pub(crate) use base_linker::is_wanted as takes_base;
 pub(crate) use health::with_c;
 pub(crate) use health::without_c;
+pub(crate) use install::Missing;
+pub(crate) use install::install;
+pub(crate) use install::missing;
+pub(crate) use install::not_installed;
+pub(crate) use libraries::LIBRARIES;
+pub(crate) use libraries::OLDEST;
+pub(crate) use libraries::file_name;
+pub(crate) use libraries::name_for_linker;
 pub(crate) use link::Chosen;
 pub(crate) use link::Link;
 pub(crate) use link::Site;
@@ -47,6 +65,8 @@ pub(crate) struct Toolchain {
     /// The triple that rustc itself runs on.
     pub(crate) host: String,
     pub(crate) cargo_home: PathBuf,
+    /// The root of the file system, where this machine's libraries lie.
+    root: PathBuf,
     /// Below which distributions put headers.
     usr: PathBuf,
     /// The compiler itself, without rustup's proxy.
@@ -78,6 +98,7 @@ pub(crate) fn probe(
         sysroot,
         host,
         cargo_home,
+        root: PathBuf::from("/"),
         usr: PathBuf::from("/usr"),
         rustc,
         directory: directory.to_owned(),
@@ -244,4 +265,10 @@ mod tests;
 #[cfg(test)]
 mod tests_cargo;
 #[cfg(test)]
+mod tests_host_linker;
+#[cfg(test)]
+mod tests_install;
+#[cfg(test)]
 mod tests_needs;
+#[cfg(test)]
+mod tests_start;

@@ -33,7 +33,7 @@ impl Features {
     }
 
     /// Those of `required` that are off in `package`.
-    pub(super) fn missing<'a>(&self, package: &Package, required: &'a [String]) -> Vec<&'a str> {
+    pub(crate) fn missing<'a>(&self, package: &Package, required: &'a [String]) -> Vec<&'a str> {
         let on = self.enabled(package);
         let off = |name: &&String| !on.contains(*name);
         required.iter().filter(off).map(String::as_str).collect()

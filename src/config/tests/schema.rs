@@ -35,8 +35,8 @@ fn text_schema(rule: &Rule) -> Value {
             let targets = platforms.filter_map(|name| name.parse::<Platform>().ok()?.musl_target());
             json!({"enum": targets.collect::<Vec<_>>(), "examples": ["aarch64-unknown-linux-musl"]})
         }
-        "a platform such as `linux/arm64`" => {
-            json!({"pattern": r"^[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?$", "examples": ["linux/arm64", "linux/amd64"]})
+        "a platform such as `linux/arm64`, or `all`" => {
+            json!({"pattern": r"^(all|[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?)$", "examples": ["linux/arm64", "linux/amd64"]})
         }
         "`builtin:static`, `scratch`, `oci:DIR` or an image name" => {
             json!({"minLength": 1, "examples": ["scratch", "builtin:static", "oci:layout:latest", "debian:13-slim"]})

@@ -57,7 +57,7 @@ fn every_key_arrives_where_it_belongs() {
     );
     assert_eq!(config.base_image_overrides["web/migrate"], "scratch");
     let platforms = ["linux/amd64", "linux/arm64"].map(|name| name.parse().expect(name));
-    assert_eq!(config.default_platforms.as_deref(), Some(&platforms[..]));
+    assert_eq!(config.default_platforms.named(), platforms);
     assert_eq!(config.default_env, [("FOO".to_owned(), "bar".to_owned())]);
     assert_eq!(config.default_flags, ["--locked"]);
     assert_eq!(config.registries, everything_registries(directory.path()));
@@ -97,6 +97,7 @@ fn everything_build(directory: &Path) -> Build {
         dir: directory.to_owned(),
         package: text("web"),
         bin: text("web"),
+        binaries: vec!["migrate".to_owned()],
         profile: text("release"),
         features: ["tls", "dep/extra", "weak?/more"]
             .map(str::to_owned)
@@ -313,7 +314,7 @@ fn names_of_images_are_repositories() {
 #[test]
 fn platforms_are_normalised() {
     let config = read("defaultPlatforms: [linux/x86_64, linux/arm64/v8]").expect("valid");
-    let names: Vec<String> = (config.default_platforms.expect("some").iter())
+    let names: Vec<String> = (config.default_platforms.named().iter())
         .map(ToString::to_string)
         .collect();
     assert_eq!(names, ["linux/amd64", "linux/arm64"]);
