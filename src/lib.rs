@@ -10,13 +10,6 @@ mod cache;
 mod cli;
 mod compile;
 mod config;
-#[cfg_attr(
-    not(test),
-    expect(
-        dead_code,
-        reason = "the check of programs comes with the next commits"
-    )
-)]
 mod contents;
 mod digest;
 mod fault;

@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::base::Shelf;
 use crate::base::document::{self, Document, Manifest};
+use crate::contents::{self, Contents};
 use crate::digest::{Descriptor, Digest};
 use crate::media::Family;
 use crate::notes::Notes;
@@ -291,6 +292,22 @@ fn validate_layer(store: &Store, layer: &Descriptor, diff_id: &Value) {
             path.display()
         );
     }
+}
+
+/// An image of one layer with these files, looked into.
+pub(crate) fn contents(files: &[(&str, Vec<u8>)]) -> Contents {
+    let test = store();
+    let mut archive = tar::Builder::new(Vec::new());
+    for (name, content) in files {
+        let mut header = tar::Header::new_ustar();
+        header.set_size(content.len() as u64);
+        let added = archive.append_data(&mut header, name, content.as_slice());
+        added.expect("in memory");
+    }
+    let tar = archive.into_inner().expect("in memory");
+    let layer = layer(&test.store, &tar, &BaseSpec::default());
+    let read = contents::read(&[layer], &[&test.store], &test.store);
+    read.expect("sound").expect("here")
 }
 
 /// A program or a shared object to be made: what tests want to vary.

@@ -1,5 +1,6 @@
 //! The layers of an image: assets, kodata, the binaries; each taken from memory when nothing changed.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, anyhow};
@@ -30,6 +31,12 @@ pub(crate) fn shared(plan: &ImagePlan, store: &Store) -> Result<Vec<Told>> {
 /// Reads what assets and kodata hold, so that a tree that cannot be taken is refused before anything is compiled.
 pub(crate) fn look(plan: &ImagePlan) -> Result<()> {
     trees(plan).map(drop)
+}
+
+/// Every path that these layers bring, with a `/` in front.
+pub(crate) fn paths(plan: &ImagePlan) -> Result<BTreeSet<String>> {
+    let entries = trees(plan)?.into_iter().flat_map(|(entries, _)| entries);
+    Ok(entries.map(|entry| format!("/{}", entry.path)).collect())
 }
 
 fn trees(plan: &ImagePlan) -> Result<Vec<Tree>> {

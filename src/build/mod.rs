@@ -7,6 +7,7 @@ mod base_layers;
 mod base_libraries;
 mod doctor;
 mod earlier;
+mod fits;
 mod groups;
 mod layers;
 mod machine;
@@ -92,7 +93,7 @@ pub(crate) fn carry_out(plan: &Plan, tools: &Tools<'_>) -> Result<Done> {
     }
     let mut binaries = Vec::new();
     for job in &plan.jobs {
-        binaries.extend(compiled(job, tools.notes)?);
+        binaries.extend(compiled(job, plan, tools)?);
     }
     laps.mark("compiled", (tools.elapsed)());
     let assembled = plan
@@ -116,18 +117,17 @@ pub(crate) fn carry_out(plan: &Plan, tools: &Tools<'_>) -> Result<Done> {
     .with(told)
 }
 
-/// What cargo linked, each held against the platform that it is for.
-fn compiled(job: &Job, notes: &Notes) -> Result<Vec<Binary>> {
-    let binaries = compile::run(job, notes)?;
+/// What cargo linked, each held against the platform that it is for, and against the bases that it goes on.
+fn compiled(job: &Job, plan: &Plan, tools: &Tools<'_>) -> Result<Vec<Binary>> {
+    let binaries = compile::run(job, tools.notes)?;
     for binary in &binaries {
         let link = job
             .links
             .iter()
             .find(|link| link.platform == binary.platform);
-        compile::check(
-            binary,
-            link.context("cargo linked for a platform that nobody asked for")?,
-        )?;
+        let link = link.context("cargo linked for a platform that nobody asked for")?;
+        let facts = compile::check(binary, link)?;
+        fits::look(plan, (binary, link), &facts, tools)?;
     }
     Ok(binaries)
 }

@@ -10,8 +10,8 @@ use anyhow::Result;
 
 use crate::base::{self, Base, Choice, Shelf};
 use crate::build::areas::{self, Area};
-use crate::build::groups::{self, Ground, Group};
-use crate::build::{Tools, base_layers, layers, targets};
+use crate::build::groups::{self, Ground};
+use crate::build::{Tools, base_layers, fits, layers, targets};
 use crate::compile::{self, Job};
 use crate::config::Config;
 use crate::digest::Descriptor;
@@ -132,6 +132,7 @@ fn known(
         BTreeMap::new()
     };
     Ok(Known {
+        without_loader: fits::without_loader(&jobs, &bases, (wanted, tools))?,
         jobs,
         bases,
         absent,

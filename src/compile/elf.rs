@@ -1,6 +1,6 @@
 //! Looks at what was linked: the right machine, and no dynamic loader where the base has none.
 //!
-//! Reads the headers of the file and not the file. What a dynamic program needs of its base is compared by whoever knows the base.
+//! Reads the headers of the file and not the file. What a dynamic program needs of its base is compared in `fits.rs`.
 
 use std::fs::File;
 
@@ -12,25 +12,31 @@ use crate::toolchain::Link;
 use anyhow::Context;
 use anyhow::Result;
 
-/// Holds `binary` against the platform that it was linked for: the machine, and the dynamic loader if it needs one.
-pub(crate) fn check(binary: &Binary, link: &Link) -> Result<()> {
+/// Holds `binary` against the machine that it was linked for. What it needs of its base comes back.
+pub(crate) fn check(binary: &Binary, link: &Link) -> Result<Facts> {
     let header = read(binary)?;
     let platform = &link.platform;
     if Some(header.machine) != platform.machine() || header.is_64 != is_64(platform) {
         return Err(wrong_machine(binary, platform, &header).into());
     }
-    match header.interpreter {
-        Some(loader) if link.is_static => Err(not_static(binary, &loader).into()),
+    Ok(header)
+}
+
+/// Whether the dynamic loader, if it needs one, is one that bases for this platform have: for a base that nobody has looked into.
+pub(crate) fn guess(binary: &Binary, link: &Link, facts: &Facts) -> Result<(), Fault> {
+    let platform = &link.platform;
+    match &facts.interpreter {
+        Some(loader) if link.is_static => Err(not_static(binary, loader)),
         Some(loader) if Some(loader.as_str()) != platform.loader() => {
-            Err(strange_loader(binary, platform, &loader).into())
+            Err(strange_loader(binary, platform, loader))
         }
         _ => Ok(()),
     }
 }
 
 /// What the linked file says of itself.
-pub(crate) fn read(binary: &Binary) -> Result<Facts> {
-    elf::read_file(File::open(&binary.file)?)
+fn read(binary: &Binary) -> Result<Facts> {
+    elf::program(File::open(&binary.file)?)
         .with_context(|| format!("cannot read {} as a linux program", binary.file.display()))
 }
 

@@ -4,8 +4,10 @@
 //! guessed, so that no stale file can get into an image. This room does not decide what is built or how it is linked.
 
 mod elf;
+mod fits;
 mod job;
 mod messages;
+mod versions;
 
 use std::path::PathBuf;
 use std::process::ExitStatus;
@@ -20,7 +22,8 @@ use crate::process;
 
 use messages::Artifacts;
 
-pub(crate) use elf::check;
+pub(crate) use elf::{check, guess};
+pub(crate) use fits::{Home, Program, fits};
 pub(crate) use job::Job;
 pub(crate) use job::Wanted;
 pub(crate) use job::call;
@@ -65,5 +68,7 @@ fn failed(job: &Job, status: ExitStatus) -> Fault {
 mod tests;
 #[cfg(test)]
 mod tests_cargo;
+#[cfg(test)]
+mod tests_fits;
 #[cfg(test)]
 mod tests_musl;

@@ -390,7 +390,8 @@ fn checked(bytes: &[u8], platform: &str, is_static: bool) -> Result<()> {
         file,
         fresh: false,
     };
-    check(&binary, &link)
+    let facts = check(&binary, &link)?;
+    Ok(guess(&binary, &link, &facts)?)
 }
 
 #[test]

@@ -34,7 +34,8 @@ fn a_program_is_linked_statically_with_the_toolchains_own_linker() {
         let job = job(&clone);
         assert_eq!(job.links[0].linker.as_deref(), Some("rust-lld"));
         let binaries = run(&job, &Notes::recorded()).expect("built");
-        check(&binaries[0], &job.links[0]).expect("static");
+        let facts = check(&binaries[0], &job.links[0]).expect("the right machine");
+        assert_eq!(facts.interpreter, None);
         assert_eq!(said(&binaries[0].file, &[]), greeting);
     }
 }
@@ -62,7 +63,8 @@ fn a_users_wish_for_a_dynamic_program_is_kept_and_caught_after_linking() {
     let job = job(&clone);
     assert_eq!(job.links[0].linker, None);
     let binaries = run(&job, &Notes::recorded()).expect("built");
-    let error = check(&binaries[0], &job.links[0])
+    let facts = check(&binaries[0], &job.links[0]).expect("the right machine");
+    let error = guess(&binaries[0], &job.links[0], &facts)
         .expect_err("dynamic")
         .to_string();
     assert!(
@@ -81,7 +83,8 @@ fn the_fallback_without_musl_runs_without_a_loader() {
         ..hosts(toolchain)
     });
     let binaries = run(&job, &Notes::recorded()).expect("built");
-    check(&binaries[0], &job.links[0]).expect("static");
+    let facts = check(&binaries[0], &job.links[0]).expect("the right machine");
+    assert_eq!(facts.interpreter, None);
     assert!(said(&binaries[0].file, &[]).starts_with("HELLO from "));
 }
 
@@ -103,7 +106,8 @@ fn two_platforms_come_from_one_call() {
     assert_eq!(jobs.len(), 1);
     let binaries = run(&jobs[0], &Notes::recorded()).expect("built");
     for (binary, link) in binaries.iter().zip(&jobs[0].links) {
-        check(binary, link).expect("static");
+        let facts = check(binary, link).expect("the right machine");
+        assert_eq!(facts.interpreter, None);
     }
     let error = check(&binaries[1], &jobs[0].links[0])
         .expect_err("another machine")

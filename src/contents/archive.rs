@@ -50,7 +50,8 @@ struct Before {
 pub(super) struct Archive<R: Read> {
     content: Take<R>,
     padding: u64,
-    members: u64,
+    /// How many there were so far.
+    pub(super) members: u64,
 }
 
 impl<R: Read> Archive<R> {

@@ -2,7 +2,7 @@
 //!
 //! Reads what the section headers point at, and no code. Lists and names are bounded: a file that goes beyond them is not understood.
 
-use std::fs::File as Opened;
+use std::fs;
 
 use anyhow::{Context, Result, ensure};
 use object::Endianness;
@@ -48,21 +48,30 @@ pub(crate) struct Facts {
     pub(crate) defined: Vec<String>,
     /// Versions that it needs of others.
     pub(crate) versions: Vec<Needed>,
-    /// `DF_1_PIE`: a program, although its type is that of a library.
-    pub(crate) is_pie: bool,
 }
 
-/// Reads all that is asked of a file.
-pub(super) fn read<'data, R: ReadRef<'data>>(data: R) -> Result<Facts> {
+/// What is looked at: only a library says more without naming a loader.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Program,
+    Library,
+}
+
+/// A shared object that is in memory.
+pub(super) fn library(data: &[u8]) -> Result<Facts> {
     match is_64(data)? {
-        true => parse::<FileHeader64<Endianness>, R>(data),
-        false => parse::<FileHeader32<Endianness>, R>(data),
+        true => parse::<FileHeader64<Endianness>, _>(data, Kind::Library),
+        false => parse::<FileHeader32<Endianness>, _>(data, Kind::Library),
     }
 }
 
-/// As [`read`], from a file of any size: what is not asked for is not read.
-pub(crate) fn read_file(file: Opened) -> Result<Facts> {
-    read(&ReadCache::new(file))
+/// A program of any size: what is not asked for is not read. Of one without a dynamic loader the headers are all that is read.
+pub(crate) fn program(file: fs::File) -> Result<Facts> {
+    let data = &ReadCache::new(file);
+    match is_64(data)? {
+        true => parse::<FileHeader64<Endianness>, _>(data, Kind::Program),
+        false => parse::<FileHeader32<Endianness>, _>(data, Kind::Program),
+    }
 }
 
 /// Machine and class alone, from the first bytes of a file.
@@ -81,7 +90,11 @@ fn is_64<'data, R: ReadRef<'data>>(data: R) -> Result<bool> {
     Ok(class.context("the file is too short")? == [CLASS_64])
 }
 
-fn parse<'data, Elf: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R) -> Result<Facts> {
+fn parse<'data, Elf, R>(data: R, kind: Kind) -> Result<Facts>
+where
+    Elf: FileHeader<Endian = Endianness>,
+    R: ReadRef<'data>,
+{
     let header = Elf::parse(data)?;
     let endian = header.endian()?;
     let mut facts = Facts {
@@ -95,6 +108,10 @@ fn parse<'data, Elf: FileHeader<Endian = Endianness>, R: ReadRef<'data>>(data: R
         if let Some(path) = segment.interpreter(endian, data)? {
             facts.interpreter = Some(text(path)?);
         }
+    }
+    if kind == Kind::Program && facts.interpreter.is_none() {
+        facts.is_known = true;
+        return Ok(facts);
     }
     // What strips sections leaves a program that runs: of that one we know less.
     let sections = header.sections(endian, data).ok();
@@ -142,7 +159,6 @@ impl Facts {
                 elf::DT_NEEDED => push(&mut self.needed, string()?)?,
                 elf::DT_RUNPATH => self.runpath = directories(&string()?),
                 elf::DT_RPATH => rpath = directories(&string()?),
-                elf::DT_FLAGS_1 => self.is_pie = value & elf::DF_1_PIE.0 != 0,
                 _ => {}
             }
         }

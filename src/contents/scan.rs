@@ -20,8 +20,8 @@ use crate::store::{Blob, Store};
 /// Of a larger one machine and class are known.
 const HELD: u64 = 16 << 20;
 /// The most links and libraries of an image, and the most bytes of their names and facts.
-const NODES: usize = 250_000;
-const BYTES: usize = 64 << 20;
+pub(super) const NODES: usize = 250_000;
+pub(super) const BYTES: usize = 64 << 20;
 /// The largest file that tells the loader where to look, in bytes.
 const PATHS: u64 = 64 << 10;
 
@@ -30,6 +30,10 @@ const OPAQUE: &str = ".wh..wh..opq";
 
 /// What lies in `layers`, the lowest first; `None` if one is not in any of `stores` or is no tar.
 pub(super) fn scan(layers: &[Descriptor], stores: &[&Store]) -> Result<Option<Nodes>> {
+    let here = |layer: &Descriptor| stores.iter().any(|store| store.holds(layer));
+    if !layers.iter().all(here) {
+        return Ok(None);
+    }
     let mut scan = Scan::default();
     for (number, layer) in layers.iter().enumerate() {
         let Some(blob) = find(layer, stores)? else {
@@ -47,7 +51,7 @@ pub(super) fn scan(layers: &[Descriptor], stores: &[&Store]) -> Result<Option<No
 
 /// The first of `stores` that has it.
 pub(super) fn find(layer: &Descriptor, stores: &[&Store]) -> Result<Option<Blob>> {
-    for store in stores {
+    for store in stores.iter().filter(|store| store.holds(layer)) {
         if let Some(blob) = store.blob(layer)? {
             return Ok(Some(blob));
         }
@@ -70,18 +74,19 @@ pub(super) fn through<R: Read>(
     looked
 }
 
+/// What was found so far, and how much it is.
 #[derive(Default)]
-struct Scan {
-    tree: Growing,
-    layer: usize,
-    nodes: usize,
-    bytes: usize,
+pub(super) struct Scan {
+    pub(super) tree: Growing,
+    pub(super) layer: usize,
+    pub(super) nodes: usize,
+    pub(super) bytes: usize,
     /// Of the file that is looked at.
-    held: Vec<u8>,
+    pub(super) held: Vec<u8>,
 }
 
 impl Scan {
-    fn look_through<R: Read>(&mut self, archive: &mut Archive<R>) -> io::Result<()> {
+    pub(super) fn look_through<R: Read>(&mut self, archive: &mut Archive<R>) -> io::Result<()> {
         while let Some(member) = archive.next()? {
             let Some(place) = self.tree.place(&member.path) else {
                 continue;
@@ -171,7 +176,7 @@ impl Scan {
         };
         if member.size <= HELD && !member.is_sparse {
             content.read_to_end(&mut self.held)?;
-            library.fill(elf::read(self.held.as_slice()).ok());
+            library.fill(elf::library(&self.held).ok());
         }
         Ok(Some(What::Library(library)))
     }

@@ -59,6 +59,26 @@ impl Contents {
         found.find(|(_, library)| fits(library))
     }
 
+    /// The dynamic loaders that are here, of whatever machine.
+    pub(crate) fn loaders(&self) -> Vec<String> {
+        let usual = USUAL.iter().map(|directory| format!("{directory}/ld"));
+        let paths = usual.flat_map(|start| self.starting(&start));
+        let is_one = |path: &String| {
+            let name = path.rsplit('/').next().unwrap_or_default();
+            name.contains(".so.") && (name.starts_with("ld-") || name.starts_with("ld64."))
+        };
+        let paths = paths.filter(is_one).map(|path| format!("/{path}"));
+        paths.filter(|path| self.file(path).is_some()).collect()
+    }
+
+    /// The paths that begin so, none of them further down.
+    fn starting(&self, start: &str) -> Vec<String> {
+        let all = self.nodes.range(start.to_owned()..);
+        let all = all.take_while(|(path, _)| path.starts_with(start));
+        let here = all.filter(|(path, _)| !path[start.len()..].contains('/'));
+        here.map(|(path, _)| path.clone()).collect()
+    }
+
     /// The library at `path`, with the real path behind all links.
     fn at(&self, path: &str) -> Option<(String, &Library)> {
         let real = tree::real(&self.nodes, path)?;
@@ -82,9 +102,8 @@ impl Contents {
 
     /// The directories of `/etc/ld-musl-*.path`.
     fn musl(&self) -> Vec<String> {
-        let files = self.nodes.range("etc/ld-musl-".to_owned()..);
-        let files = files.take_while(|(path, _)| path.starts_with("etc/ld-musl-"));
-        let texts = files.filter_map(|(_, node)| match &node.what {
+        let files = self.starting("etc/ld-musl-").into_iter();
+        let texts = files.filter_map(|path| match &self.nodes[&path].what {
             What::Paths(text) => Some(text),
             _ => None,
         });

@@ -97,4 +97,5 @@ impl Image {
     }
 }
 
+mod hostile;
 mod layers;

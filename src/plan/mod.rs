@@ -29,9 +29,10 @@ use crate::image::Settings;
 use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::plan::wanted::Wanted;
-use crate::platform::Platforms;
+use crate::platform::{Platform, Platforms};
 use crate::publish::Target;
 use crate::registry::Registry;
+use crate::toolchain::Link;
 
 pub(crate) use base_layers::Fetch;
 pub(crate) use further::Program;
@@ -112,6 +113,7 @@ pub(crate) struct Known {
     pub(crate) bases: BTreeMap<BaseKey, Base>,
     /// Layers of these bases whose bytes are not on this machine; looked for only if an output on disk needs them.
     pub(crate) absent: BTreeMap<BaseKey, Vec<Descriptor>>,
+    pub(crate) without_loader: WithoutLoader,
     /// The `kodata/` directories that exist.
     pub(crate) kodata: BTreeSet<PathBuf>,
     /// The way to registries; absent when offline.
@@ -120,6 +122,9 @@ pub(crate) struct Known {
 
 /// A base for a list of platforms, or for all that it has.
 pub(crate) type BaseKey = (Name, Platforms);
+
+/// Bases that are known to have no dynamic loader of glibc for a platform; looked into only for programs that need one.
+pub(crate) type WithoutLoader = BTreeSet<(Name, Platform)>;
 
 /// Refuses what no workspace and no base could change: names, tags, a push that cannot be.
 pub(crate) fn look(request: &Request) -> Result<()> {
@@ -138,7 +143,7 @@ pub(crate) fn plan(asked: Asked<'_>, wanted: &[&Wanted<'_>], known: Known) -> Re
     further::refuse_collisions(&known.jobs)?;
     refuse_wide_tarball(&targets, &images)?;
     let fetches = base_layers::fetches(&request.targets, &known)?;
-    refuse_dynamic_on_static(&known.jobs, &images)?;
+    refuse_dynamic_on_static(&known, &images)?;
     Ok(Plan {
         jobs: known.jobs,
         images,
@@ -220,19 +225,13 @@ fn refuse_wide_tarball(targets: &[Target], images: &[ImagePlan]) -> Result<()> {
 }
 
 /// A program that needs a dynamic loader cannot start on a base that has none.
-fn refuse_dynamic_on_static(jobs: &[Job], images: &[ImagePlan]) -> Result<()> {
-    let dynamic = |job: &&Job| {
-        job.links.iter().any(|link| {
-            !link.is_static
-                && !link
-                    .rustflags
-                    .iter()
-                    .any(|flag| flag.contains("+crt-static"))
-        })
-    };
-    for wanted in jobs.iter().filter(dynamic).flat_map(|job| &job.wanted) {
-        let bare = |image: &&ImagePlan| matches!(image.base.name, Name::Static | Name::Scratch);
-        let image = images.iter().filter(bare).find(|image| image.holds(wanted));
+fn refuse_dynamic_on_static(known: &Known, images: &[ImagePlan]) -> Result<()> {
+    for (link, wanted) in dynamic(&known.jobs) {
+        let lacks = |image: &&ImagePlan| lacks_loader(&image.base.name, link, known);
+        let image = images
+            .iter()
+            .filter(lacks)
+            .find(|image| image.holds(wanted));
         if let Some(image) = image {
             let message = format!(
                 "`{}` is linked with glibc dynamically, which the base `{}` does not have",
@@ -244,6 +243,29 @@ fn refuse_dynamic_on_static(jobs: &[Job], images: &[ImagePlan]) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// Every dynamic link, with every binary that it makes.
+fn dynamic(jobs: &[Job]) -> impl Iterator<Item = (&Link, &compile::Wanted)> {
+    jobs.iter().flat_map(|job| {
+        let links = job.links.iter().filter(|link| is_dynamic(link));
+        links.flat_map(|link| job.wanted.iter().map(move |wanted| (link, wanted)))
+    })
+}
+
+/// Whether what is linked so needs a dynamic loader.
+pub(crate) fn is_dynamic(link: &Link) -> bool {
+    let asks_static = |flag: &String| flag.contains("+crt-static");
+    !link.is_static && !link.rustflags.iter().any(asks_static)
+}
+
+fn lacks_loader(base: &Name, link: &Link, known: &Known) -> bool {
+    let is_known = || {
+        known
+            .without_loader
+            .contains(&(base.clone(), link.platform.clone()))
+    };
+    matches!(base, Name::Static | Name::Scratch) || is_known()
 }
 
 #[cfg(test)]

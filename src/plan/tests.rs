@@ -107,6 +107,7 @@ fn planned(
             jobs: Vec::new(),
             bases,
             absent,
+            without_loader: BTreeSet::new(),
             kodata,
             registry: registry(request),
         },
