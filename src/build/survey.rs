@@ -158,8 +158,15 @@ fn link(
         root: &workspace.root,
         kits: tools.store,
         sysroots: &asked.config.sysroots,
+        packages: &[wanted.candidate.package.directory.clone()],
+        kindnesses: wanted
+            .build
+            .map(|build| build.kindnesses)
+            .unwrap_or_default(),
     };
-    Ok(toolchain::link(toolchain, &target, &needs, site)?.link)
+    let chosen = toolchain::link(toolchain, &target, &needs, site)?;
+    chosen.notes.iter().for_each(|note| tools.notes.say(note));
+    Ok(chosen.link)
 }
 
 fn known(

@@ -15,6 +15,8 @@ use super::compiler;
 use super::compiler::Ask;
 use super::compiler::Compiler;
 use super::flags;
+use super::kindnesses;
+use crate::config::Kindnesses;
 use crate::config::Libc;
 use crate::fault::Fault;
 use crate::platform::Platform;
@@ -52,6 +54,8 @@ pub(crate) struct Link {
 pub(crate) struct Chosen {
     pub(crate) link: Link,
     pub(crate) reasons: Vec<String>,
+    /// What a build says as well: each kindness.
+    pub(crate) notes: Vec<String>,
 }
 
 impl Target {
@@ -135,6 +139,9 @@ pub(crate) struct Site<'a> {
     pub(crate) kits: &'a Store,
     /// Directories with the headers of a C library, by target: the user's.
     pub(crate) sysroots: &'a BTreeMap<String, PathBuf>,
+    /// Directories of the packages that are built.
+    pub(crate) packages: &'a [PathBuf],
+    pub(crate) kindnesses: Kindnesses,
 }
 
 /// Chooses linker, C compiler and flags. `needs` are the crates that bring C code for this target.
@@ -159,7 +166,7 @@ pub(crate) fn link(
     if target.asks_static {
         rustflags.push("-Ctarget-feature=+crt-static".to_owned());
     }
-    let link = Link {
+    let mut link = Link {
         platform: target.platform.clone(),
         target: target.triple.to_owned(),
         linker: linker.program,
@@ -167,7 +174,14 @@ pub(crate) fn link(
         rustflags,
         is_static: target.is_static,
     };
-    Ok(Chosen { link, reasons })
+    let kindness = kindnesses::of(toolchain, &link, site);
+    link.variables.extend(kindness.variables);
+    link.variables.sort();
+    Ok(Chosen {
+        link,
+        reasons,
+        notes: kindness.notes,
+    })
 }
 
 fn reasons(ask: &Ask<'_>, linker: &Linker, compiler: Option<&Compiler>) -> Vec<String> {

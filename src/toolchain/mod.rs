@@ -5,6 +5,7 @@
 
 mod compiler;
 mod flags;
+mod kindnesses;
 mod link;
 mod needs;
 mod settings;
@@ -239,5 +240,9 @@ pub(crate) use tests::link_at;
 mod tests;
 #[cfg(test)]
 mod tests_cargo;
+#[cfg(test)]
+mod tests_compiler;
+#[cfg(test)]
+mod tests_kindnesses;
 #[cfg(test)]
 mod tests_needs;

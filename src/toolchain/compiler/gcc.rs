@@ -2,6 +2,10 @@
 //!
 //! Chosen by name, and a name that ends in `-linux-gnu-gcc` never serves musl.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::io::Read;
+
 use anyhow::Result;
 
 use super::Answer;
@@ -32,6 +36,9 @@ const CROSS: [(&str, &str); 14] = [
         "powerpc64le-linux-musl-gcc",
     ),
 ];
+
+/// Of a script in place of a compiler, in bytes.
+const LONGEST_SCRIPT: u64 = 4096;
 
 /// The distribution's gcc that compiles and links for `target`.
 pub(in super::super) fn cross_gcc(target: &str) -> Option<&'static str> {
@@ -70,6 +77,9 @@ pub(super) fn cross(ask: &Ask<'_>) -> Result<Answer> {
     if !ask.toolchain.on_path(gcc) {
         return Ok(Answer::Lacks(format!("`{gcc}` on PATH")));
     }
+    if let Some(missing) = missing_gcc(ask, gcc) {
+        return Ok(Answer::Lacks(missing));
+    }
     let cxx = found(sibling("g++"));
     if ask.needs_cxx() && cxx.is_none() {
         return Ok(Answer::Lacks(format!(
@@ -101,9 +111,26 @@ pub(super) fn of_musl(ask: &Ask<'_>) -> Result<Answer> {
     if !ask.toolchain.on_path("musl-gcc") {
         return Ok(Answer::Lacks("`musl-gcc` on PATH".to_owned()));
     }
+    if let Some(missing) = missing_gcc(ask, "musl-gcc") {
+        return Ok(Answer::Lacks(missing));
+    }
     Ok(Answer::Serves(Compiler {
         variables: ask.variables(&[("CC", Some("musl-gcc".to_owned()))]),
         linker: None,
         name: "`musl-gcc`".to_owned(),
     }))
+}
+
+/// Debian's `musl-dev` brings a script that calls a gcc (`exec "${REALGCC:-aarch64-linux-gnu-gcc}" …`), which need not be there.
+fn missing_gcc(ask: &Ask<'_>, program: &str) -> Option<String> {
+    let mut start = Vec::new();
+    let file = fs::File::open(ask.toolchain.path_of(program)?).ok()?;
+    file.take(LONGEST_SCRIPT).read_to_end(&mut start).ok()?;
+    let script = String::from_utf8(start).ok()?;
+    let (_, rest) = script.split_once("${REALGCC:-")?;
+    let (default, _) = rest.split_once('}')?;
+    let set = ask.toolchain.variable("REALGCC").and_then(OsStr::to_str);
+    let called = set.unwrap_or(default);
+    let missing = !ask.toolchain.on_path(called);
+    missing.then(|| format!("`{called}` on PATH, which `{program}` calls"))
 }
