@@ -127,6 +127,8 @@ fn the_kit_of_clang_holds_the_kernels_headers_and_none_of_glibc() {
     let mut names: Vec<_> = entries.map(|entry| entry.file_name()).collect();
     names.sort();
     assert_eq!(names, ["asm", "asm-generic", "linux"]);
+    let empty = clang.with_file_name("lib").join("libpthread.a");
+    assert_eq!(fs::read(empty).expect("an archive"), b"!<arch>\n");
     let text = fs::read_to_string(clang).expect("text");
     assert!(text.contains("-nostdlibinc"), "{text}");
     assert!(
