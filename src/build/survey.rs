@@ -158,7 +158,7 @@ fn link(
         root: &workspace.root,
         kits: tools.store,
         sysroots: &asked.config.sysroots,
-        packages: &[wanted.candidate.package.directory.clone()],
+        packages: std::slice::from_ref(&wanted.candidate.package.directory),
         kindnesses: wanted
             .build
             .map(|build| build.kindnesses)
