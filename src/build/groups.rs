@@ -31,6 +31,8 @@ pub(crate) struct Group<'a> {
     /// The one that serves the directory, with the variables and flags of the call.
     toolchain: Toolchain,
     pub(crate) wanted: Vec<&'a Wanted<'a>>,
+    /// Its call, once it was decided.
+    job: Option<Job>,
 }
 
 /// What makes two binaries need two calls.
@@ -96,7 +98,7 @@ pub(crate) fn settled<'a>(groups: Vec<Group<'a>>, bases: &Bases) -> Vec<Group<'a
             .iter_mut()
             .find(|other| other.takes(group.area, &group.terms))
         {
-            Some(other) => other.wanted.extend(group.wanted),
+            Some(other) => other.join(group),
             None => settled.push(group),
         }
     }
@@ -126,6 +128,7 @@ impl<'a> Group<'a> {
             toolchain: toolchain.for_build(&terms.env, &terms.flags)?,
             terms,
             wanted: vec![first],
+            job: None,
         })
     }
 
@@ -145,6 +148,11 @@ impl<'a> Group<'a> {
             self.terms.base = self.terms.base.filter(|_| self.terms.libc == Libc::Gnu);
         }
         self
+    }
+
+    fn join(&mut self, other: Group<'a>) {
+        self.wanted.extend(other.wanted);
+        self.job = None;
     }
 
     /// None yet where `all` of a base are wanted that was not asked.
@@ -224,8 +232,26 @@ impl<'a> Group<'a> {
         ground.bases.get(&first.base_key())
     }
 
+    /// Decides the call where no base has a say in it: a refusal should not wait for a registry.
+    pub(crate) fn prepare(&mut self, asked: Asked<'_>, tools: &Tools<'_>) -> Result<()> {
+        if self.terms.base.is_none() {
+            let bases = &Bases::new();
+            self.job = Some(self.decided(Ground {
+                asked,
+                tools,
+                bases,
+            })?);
+        }
+        Ok(())
+    }
+
     /// The call, with every link of it.
     pub(crate) fn job(&self, ground: Ground<'_>) -> Result<Job> {
+        let known = self.job.clone();
+        known.map_or_else(|| self.decided(ground), Ok)
+    }
+
+    fn decided(&self, ground: Ground<'_>) -> Result<Job> {
         let Terms {
             directory,
             profile,

@@ -179,7 +179,8 @@ pub(crate) fn link(
     let linker = linker(&ask, &configured, compiler.as_ref())?;
     let mut reasons = reasons(&ask, &linker, compiler.as_ref());
     let host = host(&ask)?;
-    reasons.extend(host.note.clone());
+    let notes: Vec<String> = [linker.note, host.note].into_iter().flatten().collect();
+    reasons.extend(notes.iter().cloned());
     let mut rustflags = flags::remaps(toolchain, site.root, target.triple);
     rustflags.extend(configured);
     if target.asks_static {
@@ -199,7 +200,7 @@ pub(crate) fn link(
     Ok(Chosen {
         link,
         reasons,
-        notes: host.note.into_iter().collect(),
+        notes,
     })
 }
 
@@ -258,6 +259,8 @@ pub(super) struct Linker {
     program: Option<String>,
     /// For a reason: "linked by …".
     name: String,
+    /// What was wanted and could not be had.
+    note: Option<String>,
 }
 
 impl Linker {
@@ -265,6 +268,7 @@ impl Linker {
         Linker {
             program: Some(program.to_owned()),
             name: name.to_owned(),
+            note: None,
         }
     }
 
@@ -273,6 +277,19 @@ impl Linker {
         Linker {
             program: None,
             name: name.to_owned(),
+            note: None,
+        }
+    }
+
+    /// The same, although `reason` kept `platform` from being linked against its base.
+    pub(super) fn instead(self, platform: &Platform, reason: &str) -> Linker {
+        let note = format!(
+            "{platform} is linked by {} and not against its base: {reason}",
+            self.name
+        );
+        Linker {
+            note: Some(note),
+            ..self
         }
     }
 }

@@ -1,7 +1,8 @@
 //! The rust toolchain at hand, and how it links for a platform.
 //!
 //! One `rustc --print sysroot --print host-tuple`; everything else is looked up in the sysroot, in cargo's configuration and in the
-//! environment, which comes in as a value. Nothing is installed and nothing is compiled here: what is missing is named with its command.
+//! environment, which comes in as a value. Nothing is compiled here, and nothing is installed but by `install.rs` when that was asked for: what
+//! is missing is named with its command.
 
 mod base_linker;
 mod compiler;
@@ -262,6 +263,8 @@ pub(crate) use tests::link_at;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_base_linker;
 #[cfg(test)]
 mod tests_cargo;
 #[cfg(test)]

@@ -107,6 +107,19 @@ fn refused(machine: &Machine, name: &str, libc: Libc) -> String {
     told(&target(&machine.toolchain(&[]), &platform(name), libc).expect_err("a refusal"))
 }
 
+/// A link with glibc for a program of Rust alone, on a base.
+pub(super) fn linked_on(toolchain: &Toolchain, name: &str, base: &BaseLibraries) -> Result<Chosen> {
+    let place = tempfile::tempdir().expect("a directory");
+    let target = target(toolchain, &platform(name), Libc::Gnu)?;
+    let site = Site {
+        root: &toolchain.directory,
+        kits: &kits(place.path()),
+        sysroots: &BTreeMap::new(),
+        base,
+    };
+    link(toolchain, &target, &[], site)
+}
+
 /// A link without anything that the user configured, with kits beside the workspace of the tests.
 pub(crate) fn link_at(
     toolchain: &Toolchain,
@@ -400,6 +413,21 @@ fn musls_own_gcc_serves_the_hosts_architecture_only() {
     };
     assert_eq!(found("linux/arm64"), "aarch64-linux-musl-gcc");
     assert_eq!(found("linux/amd64"), "x86_64-linux-musl-gcc");
+}
+
+/// Debian's musl-dev brings the script for a gcc that another package brings: for arm64, together with the headers that clang needs.
+#[test]
+fn a_musl_gcc_that_is_a_script_serves_only_beside_its_gcc() {
+    let machine = Machine::with(&[ARM_MUSL]);
+    let script = "#!/bin/sh\nexec \"${REALGCC:-aarch64-linux-gnu-gcc}\" \"$@\" -specs \"/usr/lib/musl-gcc.specs\"\n";
+    machine.file("path/aarch64-linux-musl-gcc", script);
+    let found = || compiled(&machine.toolchain(&[]), "linux/arm64", Libc::Auto);
+    let said = told(&found().expect_err("no compiler"));
+    let why = "looked for `aarch64-linux-gnu-gcc` on PATH, for the script `aarch64-linux-musl-gcc`";
+    assert!(said.contains(why), "{said}");
+    machine.file("path/aarch64-linux-gnu-gcc", "");
+    let compiler = found().expect("a compiler");
+    assert_eq!(compiler.as_deref(), Some("aarch64-linux-musl-gcc"));
 }
 
 #[test]
