@@ -42,7 +42,7 @@ fn heard(said: &Arc<Mutex<Vec<String>>>) -> Notes {
     Notes::to(move |note| {
         said.lock()
             .expect("nobody panics inside")
-            .push(note.to_owned())
+            .push(note.to_owned());
     })
 }
 
