@@ -53,6 +53,9 @@ pub(crate) struct Link {
     pub(crate) is_static: bool,
 }
 
+/// The reason why no C compiler was looked for.
+pub(crate) const PURE: &str = "no crate brings C code";
+
 /// A link, and why it is this one: sentences for `rbuild doctor`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Chosen {
@@ -244,7 +247,10 @@ fn reasons(ask: &Ask<'_>, linker: &Linker, compiler: Option<&Compiler>) -> Vec<S
         let need = |need: &CNeed| need.told(&compiler.name);
         ask.needs.iter().map(need)
     });
+    reasons.extend(ask.target.note.clone());
     reasons.extend(compiled);
+    let is_pure = ask.needs.is_empty();
+    reasons.extend(is_pure.then(|| PURE.to_owned()));
     reasons
 }
 

@@ -415,6 +415,21 @@ fn musls_own_gcc_serves_the_hosts_architecture_only() {
     assert_eq!(found("linux/amd64"), "x86_64-linux-musl-gcc");
 }
 
+/// Debian's musl-dev brings the script for a gcc that another package brings: for arm64, together with the headers that clang needs.
+#[test]
+fn a_musl_gcc_that_is_a_script_serves_only_beside_its_gcc() {
+    let machine = Machine::with(&[ARM_MUSL]);
+    let script = "#!/bin/sh\nexec \"${REALGCC:-aarch64-linux-gnu-gcc}\" \"$@\" -specs \"/usr/lib/musl-gcc.specs\"\n";
+    machine.file("path/aarch64-linux-musl-gcc", script);
+    let found = || compiled(&machine.toolchain(&[]), "linux/arm64", Libc::Auto);
+    let said = told(&found().expect_err("no compiler"));
+    let why = "looked for `aarch64-linux-gnu-gcc` on PATH, for the script `aarch64-linux-musl-gcc`";
+    assert!(said.contains(why), "{said}");
+    machine.file("path/aarch64-linux-gnu-gcc", "");
+    let compiler = found().expect("a compiler");
+    assert_eq!(compiler.as_deref(), Some("aarch64-linux-musl-gcc"));
+}
+
 #[test]
 fn a_c_compiler_that_the_user_configured_is_left_alone() {
     let machine = Machine::with(&[X86_MUSL]);

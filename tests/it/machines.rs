@@ -65,6 +65,11 @@ impl Machine {
         self
     }
 
+    /// With a C compiler for this machine itself, as most have one.
+    pub(crate) fn with_cc(self) -> Machine {
+        self.with(&["cc", "gcc", "ld", "as", "ar"])
+    }
+
     /// With Debian's clang, and with the script for a musl gcc that comes with the musl headers and works only beside a cross gcc.
     pub(crate) fn with_clang(self) -> Machine {
         self.with(&["clang", "llvm-ar", "aarch64-linux-musl-gcc"])

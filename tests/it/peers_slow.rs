@@ -14,7 +14,7 @@ use crate::support::TestEnv;
 #[ignore = "needs minutes, clang, llvm, musl-dev:arm64, linux-libc-dev:arm64, qemu-aarch64-static"]
 fn openssl_is_compiled_by_clang_with_musl_headers() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env).with_clang();
+    let machine = Machine::without_compilers(&env).with_cc().with_clang();
     let native = Native::new(&env, &["crypto"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
@@ -34,7 +34,7 @@ fn openssl_is_compiled_by_zig() {
 #[ignore = "needs minutes, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-aarch64-static"]
 fn openssl_is_compiled_for_glibc_by_debians_cross_gcc() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env).with(&[
+    let machine = Machine::without_compilers(&env).with_cc().with(&[
         "aarch64-linux-gnu-gcc",
         "aarch64-linux-gnu-ar",
         "aarch64-linux-gnu-ranlib",

@@ -2,6 +2,10 @@
 //!
 //! Chosen by name, and a name that ends in `-linux-gnu-gcc` never serves musl.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use anyhow::Result;
 
 use super::Answer;
@@ -32,6 +36,9 @@ const CROSS: [(&str, &str); 14] = [
         "powerpc64le-linux-musl-gcc",
     ),
 ];
+
+/// More than musl's script has, in bytes.
+const SCRIPT: u64 = 1_024;
 
 /// The distribution's gcc that compiles and links for `target`.
 pub(in super::super) fn cross_gcc(target: &str) -> Option<&'static str> {
@@ -67,8 +74,8 @@ pub(super) fn cross(ask: &Ask<'_>) -> Result<Answer> {
     };
     let sibling = |end| gcc.trim_end_matches("gcc").to_owned() + end;
     let found = |program: String| ask.toolchain.on_path(&program).then_some(program);
-    if !ask.toolchain.on_path(gcc) {
-        return Ok(Answer::Lacks(format!("`{gcc}` on PATH")));
+    if let Some(lack) = lack(ask, gcc) {
+        return Ok(Answer::Lacks(lack));
     }
     let cxx = found(sibling("g++"));
     if ask.needs_cxx() && cxx.is_none() {
@@ -98,12 +105,33 @@ pub(super) fn of_musl(ask: &Ask<'_>) -> Result<Answer> {
     if ask.needs_cxx() {
         return Ok(Answer::Lacks("`musl-gcc`, which has no C++".to_owned()));
     }
-    if !ask.toolchain.on_path("musl-gcc") {
-        return Ok(Answer::Lacks("`musl-gcc` on PATH".to_owned()));
+    if let Some(lack) = lack(ask, "musl-gcc") {
+        return Ok(Answer::Lacks(lack));
     }
     Ok(Answer::Serves(Compiler {
         variables: ask.variables(&[("CC", Some("musl-gcc".to_owned()))]),
         linker: None,
         name: "`musl-gcc`".to_owned(),
     }))
+}
+
+/// What is missing for `gcc` to run. Debian's musl-dev has a script of that name for every architecture, whose gcc is another package.
+fn lack(ask: &Ask<'_>, gcc: &str) -> Option<String> {
+    let Some(program) = ask.toolchain.path_of(gcc) else {
+        return Some(format!("`{gcc}` on PATH"));
+    };
+    let real = real_gcc(&program)?;
+    let is_there = ask.toolchain.variable("REALGCC").is_some() || ask.toolchain.on_path(&real);
+    (!is_there).then(|| format!("`{real}` on PATH, for the script `{gcc}`"))
+}
+
+/// Whom musl's script (`obj/musl-gcc` of its Makefile) calls unless `REALGCC` is set; `None`: `program` is no such script.
+fn real_gcc(program: &Path) -> Option<String> {
+    let mut text = Vec::new();
+    let file = File::open(program).ok()?;
+    file.take(SCRIPT).read_to_end(&mut text).ok()?;
+    let text = String::from_utf8_lossy(&text);
+    let (_, rest) = text.split_once("${REALGCC:-")?;
+    let (real, _) = rest.split_once('}')?;
+    Some(real.to_owned())
 }
