@@ -6,11 +6,11 @@ use std::collections::BTreeSet;
 
 use crate::base::asked;
 use crate::base::document::{self, Document};
-use crate::base::{Base, Shelf};
+use crate::base::{Base, Choice, Shelf};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
 use crate::media;
-use crate::platform::Platform;
+use crate::platform::{ALL, Platform};
 use crate::reference::Reference;
 use crate::store::{self, Store};
 
@@ -26,19 +26,22 @@ fn looked_in(store: &Store) -> String {
 }
 
 /// The command that fetches metadata, or more with `depth`, for these platforms.
-pub(crate) fn warm(depth: &str, name: &str, platforms: &[Platform]) -> String {
-    let platforms: Vec<String> = platforms.iter().map(ToString::to_string).collect();
-    let platforms = match platforms.as_slice() {
-        [] => String::new(),
-        some => format!("--platform {} ", some.join(",")),
+pub(crate) fn warm(depth: &str, name: &str, choice: Choice<'_>) -> String {
+    let platforms = match choice {
+        Choice::These([]) => String::new(),
+        Choice::These(some) => {
+            let names: Vec<String> = some.iter().map(ToString::to_string).collect();
+            format!("--platform {} ", names.join(","))
+        }
+        Choice::All | Choice::Compilable => format!("--platform {ALL} "),
     };
     format!("`rbuild cache warm {depth}{platforms}{name}`")
 }
 
-fn pull(name: &str, platforms: &[Platform], store: &Store) -> String {
+fn pull(name: &str, choice: Choice<'_>, store: &Store) -> String {
     format!(
         "run {} once while online, or `crane pull --format oci --annotate-ref {name} {}`",
-        warm("", name, platforms),
+        warm("", name, choice),
         store.root().display()
     )
 }
@@ -90,10 +93,10 @@ pub(crate) fn unwritable(error: &store::Error, shelf: Shelf<'_>) -> String {
 }
 
 /// A tag that no entry of the cache carries. The digests that are here, and the pin to write, are the way out.
-pub(crate) fn no_such_tag(reference: &Reference, platforms: &[Platform], cache: &Store) -> Fault {
+pub(crate) fn no_such_tag(reference: &Reference, choice: Choice<'_>, cache: &Store) -> Fault {
     let fault = offline(format!("the cache records no name `{reference}`"))
         .because(format!("it was looked for in {}", cache.root().display()));
-    let pull = pull(&reference.to_string(), platforms, cache);
+    let pull = pull(&reference.to_string(), choice, cache);
     let entries = cache.entries().unwrap_or_default();
     if entries.is_empty() {
         return fault.because("the cache is empty").hint(pull);
@@ -133,13 +136,13 @@ fn may_be(entry: &Descriptor, reference: &Reference) -> bool {
 }
 
 /// A pinned digest whose blob is not here; an image of the platform may be, if only that was pulled.
-pub(crate) fn pin_not_here(reference: &Reference, platforms: &[Platform], cache: &Store) -> Fault {
+pub(crate) fn pin_not_here(reference: &Reference, choice: Choice<'_>, cache: &Store) -> Fault {
     let mut fault = offline(format!(
         "the manifest or index it is pinned to is missing: {}",
         digest(reference)
     ))
     .because(looked_in(cache));
-    let images = images_here(reference, platforms, cache);
+    let images = images_here(reference, choice.platforms(), cache);
     for (platform, digest) in &images {
         fault = fault.because(format!("an image for {platform} is here: {digest}"));
     }
@@ -149,7 +152,7 @@ pub(crate) fn pin_not_here(reference: &Reference, platforms: &[Platform], cache:
             reference.name()
         ));
     }
-    fault.hint(pull(&reference.to_string(), platforms, cache))
+    fault.hint(pull(&reference.to_string(), choice, cache))
 }
 
 fn digest(reference: &Reference) -> String {

@@ -74,16 +74,15 @@ fn root(
     choice: Choice<'_>,
     (documents, shelf): (&Documents<'_>, Shelf<'_>),
 ) -> Result<(Pointer, bool)> {
-    let platforms = choice.platforms();
     let Some(digest) = reference.digest else {
-        return Ok(match tag::meaning(reference, platforms, shelf)? {
+        return Ok(match tag::meaning(reference, choice, shelf)? {
             Meaning::Recorded(found) => (Pointer::of(&found), false),
             Meaning::Asked(digest) => (Pointer::pinned(digest), true),
         });
     };
     let is_here = documents.holds(&digest)?;
     if !is_here && shelf.registry.is_none() {
-        return Err(absent::pin_not_here(reference, platforms, shelf.cache).into());
+        return Err(absent::pin_not_here(reference, choice, shelf.cache).into());
     }
     Ok((Pointer::pinned(digest), !is_here))
 }

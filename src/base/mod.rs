@@ -137,7 +137,7 @@ impl Base {
         Some(match &self.name {
             Name::Reference(reference) => {
                 let pin = format!("{}@{digest}", reference.name());
-                let warm = absent::warm("--layers ", &pin, &platforms);
+                let warm = absent::warm("--layers ", &pin, Choice::These(&platforms));
                 format!("run {warm} once while online, or `crane pull --format oci {pin} {place}`")
             }
             _ => format!("copy the image to {place} again, whole, with the tool that wrote it"),

@@ -4,12 +4,12 @@
 
 use anyhow::Result;
 
-use crate::base::Shelf;
 use crate::base::absent;
 use crate::base::asked;
 use crate::base::document;
+use crate::base::{Choice, Shelf};
 use crate::digest::{Descriptor, Digest};
-use crate::platform::Platform;
+
 use crate::reference::Reference;
 use crate::registry::{Cause, Error, Registry};
 use crate::store;
@@ -20,21 +20,17 @@ pub(crate) enum Meaning {
     Asked(Digest),
 }
 
-/// Looks a tag up; the platforms are for the hint alone.
-pub(crate) fn meaning(
-    tag: &Reference,
-    platforms: &[Platform],
-    shelf: Shelf<'_>,
-) -> Result<Meaning> {
+/// Looks a tag up; the choice is for the hint alone.
+pub(crate) fn meaning(tag: &Reference, choice: Choice<'_>, shelf: Shelf<'_>) -> Result<Meaning> {
     match shelf.registry {
-        None => recorded(tag, platforms, shelf),
+        None => recorded(tag, choice, shelf),
         Some(registry) => asked(tag, registry, shelf),
     }
 }
 
-fn recorded(tag: &Reference, platforms: &[Platform], shelf: Shelf<'_>) -> Result<Meaning> {
+fn recorded(tag: &Reference, choice: Choice<'_>, shelf: Shelf<'_>) -> Result<Meaning> {
     let found = shelf.cache.find(&tag.recorded_names())?;
-    let found = found.ok_or_else(|| absent::no_such_tag(tag, platforms, shelf.cache))?;
+    let found = found.ok_or_else(|| absent::no_such_tag(tag, choice, shelf.cache))?;
     shelf.notes.say(absent::recorded_tag(tag, &found, shelf));
     Ok(Meaning::Recorded(found))
 }

@@ -120,3 +120,13 @@ fn built_in_bases_offer_what_a_static_program_can_be_made_for() {
         assert!(!names.contains(&"linux/s390x".to_owned()), "{names:?}");
     }
 }
+
+#[test]
+fn all_of_a_base_that_is_not_here_is_warmed_for_all() {
+    let test = testing::store();
+    let error = all(&test, "r.example/base:v1").expect_err("not here");
+    let fault = error.downcast_ref::<Fault>().expect("a fault");
+    let hints = fault.hints().join("\n");
+    let command = "`rbuild cache warm --platform all r.example/base:v1`";
+    assert!(hints.contains(command), "{hints}");
+}

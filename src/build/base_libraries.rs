@@ -10,12 +10,12 @@ use anyhow::{Context, Result};
 use serde_json::json;
 
 use crate::base::{Base, BaseImage};
-use crate::build::Tools;
-use crate::contents::{self, Contents, Library};
+use crate::build::{Tools, fits};
+use crate::contents::{Contents, Library};
 use crate::digest::Digest;
 use crate::json;
 use crate::platform::Platform;
-use crate::store::Store;
+use crate::store::{self, Store};
 use crate::toolchain::{self, BaseLibraries};
 
 /// The file of a copy that says what the libraries are.
@@ -28,23 +28,39 @@ pub(crate) fn of(base: &Base, platform: &Platform, tools: &Tools<'_>) -> Result<
     let Some((image, own)) = image.and_then(|image| Some((image, image.source.store()?))) else {
         return Ok(lacking(format!("`{}` has no glibc", base.name), MEND));
     };
-    let stores = [own, tools.store];
-    let Some(contents) = contents::read(&image.layers, &stores, tools.store)? else {
-        let reason = format!(
-            "to link against `{}` its layers must be on this machine, and they are not all here",
-            base.name
-        );
-        let mend = base.way_to_layers();
-        return Ok(lacking(reason, mend.as_deref().unwrap_or(MEND)));
+    let Some(contents) = fits::contents(image, tools)? else {
+        return Ok(not_here(base));
     };
-    match found(&contents, platform) {
-        Ok(found) => Ok(BaseLibraries::At(placed(
-            (image, &contents),
-            &found,
-            (&stores, tools.store),
-        )?)),
-        Err(Lack { what, mend }) => Ok(lacking(format!("`{}` {what}", base.name), mend)),
+    let found = match found(&contents, platform) {
+        Ok(found) => found,
+        Err(Lack { what, mend }) => return Ok(lacking(format!("`{}` {what}", base.name), mend)),
+    };
+    match placed(
+        (image, &contents),
+        &found,
+        (&[own, tools.store], tools.store),
+    ) {
+        Ok(directory) => Ok(BaseLibraries::At(directory)),
+        // What lies in a base is remembered longer than its layers may be here.
+        Err(error) if store::damaged(&error).is_some() || is_gone(image, tools)? => {
+            Ok(not_here(base))
+        }
+        Err(error) => Err(error),
     }
+}
+
+fn is_gone(image: &BaseImage, tools: &Tools<'_>) -> Result<bool> {
+    let absent = image.absent()?;
+    Ok(absent.iter().any(|layer| !tools.store.holds(layer)))
+}
+
+fn not_here(base: &Base) -> BaseLibraries {
+    let reason = format!(
+        "to link against `{}` its layers must be on this machine, and they are not all here",
+        base.name
+    );
+    let mend = base.way_to_layers();
+    lacking(reason, mend.as_deref().unwrap_or(MEND))
 }
 
 const MEND: &str = "use a base with glibc 2.34 or later, or `libc: musl`";
@@ -147,3 +163,6 @@ fn link(from: &Path, to: &Path) -> Result<()> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests;

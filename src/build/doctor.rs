@@ -7,17 +7,17 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
-use crate::base::{self, Choice};
 use crate::build::areas::{self, Area};
 use crate::build::groups::{self, Ground, Group};
 use crate::build::survey::{self, Bases};
-use crate::build::{Tools, machine};
+use crate::build::{Tools, machine, served, targets};
 use crate::config::Config;
-use crate::fault::Fault;
+use crate::plan;
 use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::plan::wanted::Wanted;
-use crate::platform::Platform;
+use crate::platform::{Platform, Platforms};
+use crate::toolchain::Chosen;
 
 /// All that was found out.
 #[derive(Debug)]
@@ -26,7 +26,12 @@ pub(crate) struct Diagnosis {
     pub(crate) sections: Vec<Section>,
     /// Whether there is a program to build; without one what a platform lacks is no failure.
     pub(crate) is_asked: bool,
+    /// What brings every rust target that is missing, at once.
+    pub(crate) install: Vec<String>,
 }
+
+/// What [`Finding::thing`] is when a rust target is missing: [`Diagnosis::install`] mends them all.
+pub(crate) const TARGET: &str = "target";
 
 /// What was found out about one thing.
 #[derive(Debug)]
@@ -89,17 +94,22 @@ impl Section {
 
 /// Looks at the machine, and at what the request asks for.
 pub(crate) fn diagnose(request: &Request, config: &Config, tools: &Tools<'_>) -> Diagnosis {
-    let is_asked = !is_outside(request);
     let machine = machine::section(request, &place(request), tools);
-    let mut sections = vec![machine];
-    if !sections[0].is_refused() {
-        let more = match is_asked {
-            true => platforms(Asked { request, config }, tools),
-            false => machine::platforms(request, tools),
+    let mut diagnosis = Diagnosis {
+        is_asked: !is_outside(request),
+        install: Vec::new(),
+        sections: Vec::new(),
+    };
+    if !machine.is_refused() {
+        let asked = Asked { request, config };
+        let looked = match diagnosis.is_asked {
+            true => diagnosis.platforms(asked, tools),
+            false => diagnosis.table(asked, tools),
         };
-        sections.extend(more.unwrap_or_else(|error| vec![refused(error)]));
+        diagnosis.sections.extend(looked.err().map(refused));
     }
-    Diagnosis { sections, is_asked }
+    diagnosis.sections.insert(0, machine);
+    diagnosis
 }
 
 /// Whether nothing was named and there is no project here.
@@ -121,34 +131,67 @@ fn place(request: &Request) -> PathBuf {
         .unwrap_or_else(|| request.directory.clone())
 }
 
-/// A section for each platform, and what only a whole plan shows.
-fn platforms(asked: Asked<'_>, tools: &Tools<'_>) -> Result<Vec<Section>> {
-    let areas = areas::areas(asked, tools)?;
-    let wanted = survey::wanted(&areas, asked)?;
-    let groups = groups::groups(&wanted, asked, tools)?;
-    let bases = resolved(&wanted, tools);
-    let groups = groups::settled(groups, &bases);
-    let ground = Ground {
-        asked,
-        tools,
-        bases: &bases,
-    };
-    let mut sections: Vec<Section> = Vec::new();
-    for group in &groups {
+impl Diagnosis {
+    /// A section for each platform of the table.
+    fn table(&mut self, asked: Asked<'_>, tools: &Tools<'_>) -> Result<()> {
+        self.sections = machine::platforms(asked, tools)?;
+        Ok(())
+    }
+
+    /// A section for each platform that was asked for, and what only a whole plan shows.
+    fn platforms(&mut self, asked: Asked<'_>, tools: &Tools<'_>) -> Result<()> {
+        plan::look(asked.request)?;
+        let areas = areas::areas(asked, tools)?;
+        let wanted = survey::wanted(&areas, asked)?;
+        let groups = groups::groups(&wanted, asked, tools)?;
+        let bases = self.bases(&wanted, tools);
+        let groups = groups::settled(groups, &bases);
+        if asked.request.install_targets {
+            targets::look(&groups, asked.request)?;
+        }
+        let ground = Ground {
+            asked,
+            tools,
+            bases: &bases,
+        };
+        for group in &groups {
+            self.consider(group, ground);
+        }
+        self.install = targets::commands(&groups);
+        if !self.sections.iter().any(Section::is_refused) {
+            survey::plan(asked.request, asked.config, tools)?;
+        }
+        Ok(())
+    }
+
+    /// The bases that can be had. What is wrong with another is found platform by platform, unless it would say which there are.
+    fn bases(&mut self, wanted: &[(&Area, Wanted<'_>)], tools: &Tools<'_>) -> Bases {
+        let mut bases = Bases::new();
+        let mut failed = Vec::new();
+        for (_, one) in wanted {
+            match survey::bases(&[one], tools) {
+                Ok(found) => bases.extend(found),
+                Err(_) if failed.contains(&one.base_key()) => {}
+                Err(error) => {
+                    failed.push(one.base_key());
+                    let is_all = one.platforms == Platforms::All;
+                    self.sections.extend(is_all.then(|| refused(error)));
+                }
+            }
+        }
+        bases
+    }
+
+    fn consider(&mut self, group: &Group<'_>, ground: Ground<'_>) {
         for platform in group.platforms() {
             let findings = considered(group, platform, ground);
             let about = About::Platform(platform.clone());
-            match sections.iter_mut().find(|one| one.about == about) {
+            match self.sections.iter_mut().find(|one| one.about == about) {
                 Some(section) => section.findings.extend(findings),
-                None => sections.push(Section { about, findings }),
+                None => self.sections.push(Section { about, findings }),
             }
         }
     }
-    if !sections.iter().any(Section::is_refused) {
-        let plan = survey::plan(asked.request, asked.config, tools);
-        sections.extend(plan.err().map(refused));
-    }
-    Ok(sections)
 }
 
 /// What belongs to no platform alone.
@@ -159,48 +202,35 @@ fn refused(error: anyhow::Error) -> Section {
     }
 }
 
-/// The bases that can be had for all platforms; what is wrong with another is found platform by platform.
-fn resolved(wanted: &[(&Area, Wanted<'_>)], tools: &Tools<'_>) -> Bases {
-    let each = wanted.iter();
-    let each = each.filter_map(|(_, one)| survey::bases(&[one], tools).ok());
-    each.flatten().collect()
-}
-
 /// How the binaries of one call would be linked for one platform, and on which bases they go.
 fn considered(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Vec<Finding> {
     let binaries: Vec<&str> = group.candidates().map(|one| one.binary).collect();
     let mut findings = vec![Finding::of("binaries", Ok(binaries.join(", ")))];
-    match group.chosen(platform, ground) {
-        Ok(chosen) => findings.extend(chosen.reasons.into_iter().map(Finding::said)),
-        Err(error) => findings.push(Finding::refused(error)),
+    let chosen = group.chosen(platform, ground);
+    let is_static = !chosen.as_ref().is_ok_and(|chosen| !chosen.link.is_static);
+    match chosen {
+        Ok(chosen) => findings.extend(sentences(chosen)),
+        Err(error) => {
+            let lacking = group.missing_of(platform);
+            let thing = lacking.map_or("", |_| TARGET);
+            findings.push(Finding::of(thing, Err(error)));
+        }
     }
     let mut seen = Vec::new();
     for one in &group.wanted {
         if !seen.contains(&&one.base) {
             seen.push(&one.base);
-            findings.push(on_base(one, platform, ground));
+            let base = served::base(one, (platform, is_static), ground);
+            findings.push(Finding::of("base", base));
         }
     }
     findings
 }
 
-/// Whether the base serves the platform.
-fn on_base(wanted: &Wanted<'_>, platform: &Platform, ground: Ground<'_>) -> Finding {
-    let resolved = match ground.bases.get(&wanted.base_key()) {
-        Some(base) => Ok(base.clone()),
-        None => {
-            let alone = Choice::These(std::slice::from_ref(platform));
-            base::resolve(&wanted.base, alone, survey::shelf(ground.tools))
-        }
-    };
-    let told = resolved.and_then(|base| {
-        let mut images = base.images.iter();
-        let image = images.find(|image| image.platform == *platform);
-        let image = image.ok_or_else(|| Fault::refused(format!("no image for {platform}")))?;
-        Ok(match image.digest {
-            Some(digest) => format!("`{}` has {digest}", base.name),
-            None => format!("`{}`, made by rbuild", base.name),
-        })
-    });
-    Finding::of("base", told)
+/// Why it is this link, and what a build would say on the way.
+fn sentences(chosen: Chosen) -> impl Iterator<Item = Finding> {
+    let Chosen { reasons, notes, .. } = chosen;
+    let more = notes.into_iter().filter(|note| !reasons.contains(note));
+    let more: Vec<String> = more.collect();
+    reasons.into_iter().chain(more).map(Finding::said)
 }

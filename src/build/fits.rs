@@ -95,7 +95,7 @@ fn library_path(image: &ImagePlan, base: &BaseImage) -> Vec<String> {
 }
 
 /// What lies in a base; `None` if its layers are not here, or cannot be looked into.
-fn contents(base: &BaseImage, tools: &Tools<'_>) -> Result<Option<Contents>> {
+pub(super) fn contents(base: &BaseImage, tools: &Tools<'_>) -> Result<Option<Contents>> {
     let Some(own) = base.source.store() else {
         return Ok(None);
     };

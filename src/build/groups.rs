@@ -31,6 +31,8 @@ pub(crate) struct Group<'a> {
     /// The one that serves the directory, with the variables and flags of the call.
     toolchain: Toolchain,
     pub(crate) wanted: Vec<&'a Wanted<'a>>,
+    /// Its call, once it was decided.
+    job: Option<Job>,
 }
 
 /// What makes two binaries need two calls.
@@ -96,7 +98,7 @@ pub(crate) fn settled<'a>(groups: Vec<Group<'a>>, bases: &Bases) -> Vec<Group<'a
             .iter_mut()
             .find(|other| other.takes(group.area, &group.terms))
         {
-            Some(other) => other.wanted.extend(group.wanted),
+            Some(other) => other.join(group),
             None => settled.push(group),
         }
     }
@@ -126,6 +128,7 @@ impl<'a> Group<'a> {
             toolchain: toolchain.for_build(&terms.env, &terms.flags)?,
             terms,
             wanted: vec![first],
+            job: None,
         })
     }
 
@@ -147,6 +150,11 @@ impl<'a> Group<'a> {
         self
     }
 
+    fn join(&mut self, other: Group<'a>) {
+        self.wanted.extend(other.wanted);
+        self.job = None;
+    }
+
     /// None yet where `all` of a base are wanted that was not asked.
     pub(crate) fn platforms(&self) -> &[Platform] {
         self.terms.platforms.named()
@@ -155,6 +163,18 @@ impl<'a> Group<'a> {
     /// The rust targets that are not installed. Refused is a platform that has none.
     pub(crate) fn missing(&self) -> Result<Option<Missing>> {
         toolchain::missing(&self.toolchain, self.platforms(), self.terms.libc)
+    }
+
+    /// As [`Group::missing`], platform by platform; one that has no target at all is passed over.
+    pub(crate) fn missing_of_each(&self) -> impl Iterator<Item = Missing> {
+        let each = self.platforms().iter();
+        each.filter_map(|platform| self.missing_of(platform))
+    }
+
+    /// The target of one of its platforms, if it is not installed.
+    pub(crate) fn missing_of(&self, platform: &Platform) -> Option<Missing> {
+        let alone = std::slice::from_ref(platform);
+        toolchain::missing(&self.toolchain, alone, self.terms.libc).ok()?
     }
 
     /// How all of it is linked for one of its platforms.
@@ -212,8 +232,26 @@ impl<'a> Group<'a> {
         ground.bases.get(&first.base_key())
     }
 
+    /// Decides the call where no base has a say in it: a refusal should not wait for a registry.
+    pub(crate) fn prepare(&mut self, asked: Asked<'_>, tools: &Tools<'_>) -> Result<()> {
+        if self.terms.base.is_none() {
+            let bases = &Bases::new();
+            self.job = Some(self.decided(Ground {
+                asked,
+                tools,
+                bases,
+            })?);
+        }
+        Ok(())
+    }
+
     /// The call, with every link of it.
     pub(crate) fn job(&self, ground: Ground<'_>) -> Result<Job> {
+        let known = self.job.clone();
+        known.map_or_else(|| self.decided(ground), Ok)
+    }
+
+    fn decided(&self, ground: Ground<'_>) -> Result<Job> {
         let Terms {
             directory,
             profile,

@@ -9,10 +9,11 @@ use crate::build::areas;
 use crate::build::doctor::{About, Finding, Section};
 use crate::config::Libc;
 use crate::fault::Fault;
+use crate::plan::asked::Asked;
 use crate::plan::request::Request;
 use crate::platform::Platform;
 use crate::process::Call;
-use crate::toolchain::{self, Toolchain};
+use crate::toolchain::{self, BaseLibraries, Site, Toolchain};
 
 /// What every build needs: cargo, rustc, linkers, a cache that can be written.
 pub(super) fn section(request: &Request, place: &Path, tools: &Tools<'_>) -> Section {
@@ -23,7 +24,7 @@ pub(super) fn section(request: &Request, place: &Path, tools: &Tools<'_>) -> Sec
     ];
     if findings.iter().all(|finding| finding.found.is_ok()) {
         match areas::probe(&cargo, place, tools) {
-            Ok(toolchain) => findings.extend(of_toolchain(&toolchain)),
+            Ok(toolchain) => findings.extend(of_toolchain(&toolchain, tools)),
             Err(error) => findings.push(Finding::refused(error)),
         }
     }
@@ -34,7 +35,7 @@ pub(super) fn section(request: &Request, place: &Path, tools: &Tools<'_>) -> Sec
     }
 }
 
-fn of_toolchain(toolchain: &Toolchain) -> [Finding; 3] {
+fn of_toolchain(toolchain: &Toolchain, tools: &Tools<'_>) -> [Finding; 3] {
     let lld = toolchain.rust_lld();
     let none =
         || "the toolchain has none, so musl is linked for this architecture alone".to_owned();
@@ -44,7 +45,10 @@ fn of_toolchain(toolchain: &Toolchain) -> [Finding; 3] {
             "rust-lld",
             Ok(lld.map_or_else(none, |file| file.display().to_string())),
         ),
-        Finding::of("linker of build scripts", toolchain.host_linker()),
+        Finding::of(
+            "linker of build scripts",
+            toolchain.host_linker(tools.store),
+        ),
     ]
 }
 
@@ -75,7 +79,8 @@ fn cache(tools: &Tools<'_>) -> Result<String> {
 }
 
 /// What each platform could be built with, without a program to ask.
-pub(super) fn platforms(request: &Request, tools: &Tools<'_>) -> Result<Vec<Section>> {
+pub(super) fn platforms(asked: Asked<'_>, tools: &Tools<'_>) -> Result<Vec<Section>> {
+    let request = asked.request;
     let cargo = areas::cargo(request, tools);
     let toolchain = areas::probe(&cargo, &request.directory, tools)?;
     let known = Platform::known().into_iter();
@@ -84,35 +89,40 @@ pub(super) fn platforms(request: &Request, tools: &Tools<'_>) -> Result<Vec<Sect
         [] => &known,
         named => named,
     };
+    let site = Site {
+        root: &request.directory,
+        kits: tools.store,
+        sysroots: &asked.config.sysroots,
+        base: &BaseLibraries::NotAsked,
+    };
     let section = |platform: &Platform| Section {
         about: About::Platform(platform.clone()),
-        findings: possible(&toolchain, platform, tools),
+        findings: possible(&toolchain, platform, site),
     };
     Ok(platforms.iter().map(section).collect())
 }
 
-fn possible(toolchain: &Toolchain, platform: &Platform, tools: &Tools<'_>) -> Vec<Finding> {
-    let target = toolchain::target(toolchain, platform, Libc::Auto);
-    let pure = target.and_then(|target| {
-        Ok((
-            toolchain::without_c(toolchain, &target, tools.store)?,
-            target,
-        ))
-    });
-    let (reasons, target) = match pure {
-        Ok((chosen, target)) => (chosen.reasons, target),
+fn possible(toolchain: &Toolchain, platform: &Platform, site: Site<'_>) -> Vec<Finding> {
+    let target = match toolchain::target(toolchain, platform, Libc::Auto) {
+        Ok(target) => target,
         Err(error) => return vec![Finding::refused(error)],
     };
-    let with_c = match toolchain::with_c(toolchain, &target, tools.store) {
-        Ok(chosen) => {
-            let more = chosen.reasons.into_iter();
-            let more: Vec<String> = more.filter(|reason| !reasons.contains(reason)).collect();
-            more.join("; ")
-        }
-        Err(_) => "C code: no compiler for it is here".to_owned(),
+    let pure = match toolchain::link(toolchain, &target, &[], site) {
+        Ok(chosen) => chosen.reasons,
+        Err(error) => return vec![Finding::refused(error)],
     };
-    let said = reasons.into_iter().chain([with_c]);
-    said.filter(|sentence| !sentence.is_empty())
-        .map(Finding::said)
-        .collect()
+    let c = match toolchain::c_compiler(toolchain, &target, site) {
+        Ok(compiler) => format!("C would be compiled by {compiler}"),
+        Err(error) => format!("C cannot be compiled{}", mend(&error)),
+    };
+    let pure = pure.into_iter().filter(|said| said != toolchain::PURE);
+    let said = pure.chain([c]);
+    said.map(Finding::said).collect()
+}
+
+/// The first way out.
+fn mend(error: &anyhow::Error) -> String {
+    let hint = error.downcast_ref::<Fault>().map(Fault::hints);
+    let first = hint.and_then(<[String]>::first);
+    first.map_or_else(String::new, |hint| format!("; {hint}"))
 }

@@ -13,6 +13,7 @@ mod layers;
 mod machine;
 mod outputs;
 mod push;
+mod served;
 mod summary;
 mod survey;
 mod targets;
@@ -38,7 +39,7 @@ use crate::registry::Registry;
 use crate::store::Store;
 
 pub(crate) use areas::is_path;
-pub(crate) use doctor::{About, Diagnosis, Finding, Section, diagnose};
+pub(crate) use doctor::{About, Diagnosis, Finding, Section, TARGET, diagnose};
 pub(crate) use earlier::{Earlier, Words};
 pub(crate) use push::push_earlier;
 pub(crate) use summary::{Built, Laps, pushed, size};

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::base::{self, Base, Choice, Shelf};
 use crate::build::areas::{self, Area};
-use crate::build::groups::{self, Ground};
+use crate::build::groups::{self, Ground, Group};
 use crate::build::{Tools, base_layers, fits, layers, targets};
 use crate::compile::{self, Job};
 use crate::config::Config;
@@ -53,35 +53,45 @@ pub(crate) fn plan(request: &Request, config: &Config, tools: &Tools<'_>) -> Res
         .iter()
         .try_for_each(|flag| refuse_ours(flag))?;
     let areas = areas::areas(asked, tools)?;
-    let workspaces: Vec<&Workspace> = areas.iter().map(|area| &area.workspace).collect();
-    asked
-        .idle(&workspaces)
-        .iter()
-        .for_each(|note| tools.notes.say(note));
+    tell_what_is_idle(&areas, asked, tools);
     let wanted = wanted(&areas, asked)?;
-    let groups = groups::groups(&wanted, asked, tools)?;
+    let mut groups = groups::groups(&wanted, asked, tools)?;
     // What no base changes is refused before a base is asked for.
     targets::look(&groups, request)?;
+    groups
+        .iter_mut()
+        .try_for_each(|group| group.prepare(asked, tools))?;
     let wanted: Vec<&Wanted<'_>> = wanted.iter().map(|(_, one)| one).collect();
     let bases = bases(&wanted, tools)?;
     let groups = groups::settled(groups, &bases);
     targets::look(&groups, request)?;
-    let ground = Ground {
-        asked,
-        tools,
-        bases: &bases,
-    };
-    let jobs = groups.iter().map(|group| group.job(ground));
-    let jobs = compile::group(jobs.collect::<Result<_>>()?);
-    let plan = plan::plan(
-        asked,
-        &wanted,
-        known(jobs, bases, &wanted, (request, tools))?,
-    )?;
+    let jobs = jobs(&groups, (asked, tools), &bases)?;
+    let known = known(jobs, bases, &wanted, (request, tools))?;
+    let plan = plan::plan(asked, &wanted, known)?;
     plan.images.iter().try_for_each(layers::look)?;
     look_at_targets(&plan, tools)?;
     base_layers::look(&plan, tools)?;
     Ok(plan)
+}
+
+fn tell_what_is_idle(areas: &[Area], asked: Asked<'_>, tools: &Tools<'_>) {
+    let workspaces: Vec<&Workspace> = areas.iter().map(|area| &area.workspace).collect();
+    let idle = asked.idle(&workspaces);
+    idle.iter().for_each(|note| tools.notes.say(note));
+}
+
+fn jobs(
+    groups: &[Group<'_>],
+    (asked, tools): (Asked<'_>, &Tools<'_>),
+    bases: &Bases,
+) -> Result<Vec<Job>> {
+    let ground = Ground {
+        asked,
+        tools,
+        bases,
+    };
+    let jobs = groups.iter().map(|group| group.job(ground));
+    Ok(compile::group(jobs.collect::<Result<_>>()?))
 }
 
 /// Everything that was selected, in the order of the areas.

@@ -18,6 +18,17 @@ pub(crate) fn look(groups: &[Group<'_>], request: &Request) -> Result<()> {
     }
 }
 
+/// What brings all that is missing, a command for each toolchain.
+pub(crate) fn commands(groups: &[Group<'_>]) -> Vec<String> {
+    let platforms = |group: &Group<'_>| -> Vec<Missing> { group.missing_of_each().collect() };
+    let mut all: Vec<Missing> = Vec::new();
+    groups
+        .iter()
+        .flat_map(platforms)
+        .for_each(|one| join(&mut all, one));
+    all.iter().map(Missing::command).collect()
+}
+
 /// One entry for each toolchain that lacks something.
 fn missing(groups: &[Group<'_>]) -> Result<Vec<Missing>> {
     let mut all: Vec<Missing> = Vec::new();
@@ -25,11 +36,14 @@ fn missing(groups: &[Group<'_>]) -> Result<Vec<Missing>> {
         .iter()
         .filter_map(|group| group.missing().transpose())
     {
-        let missing = missing?;
-        match all.iter_mut().find(|known| known.is_of(&missing)) {
-            Some(known) => known.add(missing),
-            None => all.push(missing),
-        }
+        join(&mut all, missing?);
     }
     Ok(all)
+}
+
+fn join(all: &mut Vec<Missing>, missing: Missing) {
+    match all.iter_mut().find(|known| known.is_of(&missing)) {
+        Some(known) => known.add(missing),
+        None => all.push(missing),
+    }
 }

@@ -1,7 +1,5 @@
 //! `rbuild doctor`: what each platform would be built with, or what it lacks, and what must be done; nothing is built.
 
-use std::collections::BTreeSet;
-
 use anyhow::Result;
 
 use crate::build::{self, About, Diagnosis, Finding, Section};
@@ -40,7 +38,7 @@ fn as_for_a_build(typed: DoctorArguments) -> BuildArguments {
         output: OutputArguments::default(),
         registry: typed.registry,
         offline: typed.offline,
-        install_targets: false,
+        install_targets: typed.install_targets,
         dry_run: true,
         progress: ProgressArgument::Auto,
         quiet: false,
@@ -76,17 +74,34 @@ fn line(finding: &Finding) -> String {
     }
 }
 
-/// The first way out of each refusal, once, with the others a word away.
+/// What brings the targets, and the first way out of each other refusal with what it is for; each once.
 fn to_do(diagnosis: &Diagnosis) -> Option<String> {
-    let errors = diagnosis.sections.iter().flat_map(Section::refusals);
-    let mut seen = BTreeSet::new();
-    let mut lines = String::new();
-    for way in errors.filter_map(|error| report::ways_out(error).into_iter().next()) {
-        if seen.insert(way.clone()) {
-            lines.push_str(&format!("  {}\n", report::escaped(&way)));
+    let mut ways: Vec<(String, Vec<String>)> = Vec::new();
+    for (about, way) in diagnosis.sections.iter().flat_map(first_ways) {
+        match ways.iter_mut().find(|(known, _)| *known == way) {
+            Some((_, platforms)) => platforms.push(about),
+            None => ways.push((way, vec![about])),
         }
     }
+    let others = ways
+        .into_iter()
+        .map(|(way, platforms)| format!("{}: {way}", platforms.join(", ")));
+    let all = diagnosis.install.iter().cloned().chain(others);
+    let lines = all.map(|line| format!("  {}\n", report::escaped(&line)));
+    let lines: String = lines.collect();
     (diagnosis.is_asked && !lines.is_empty()).then(|| format!("to do\n{lines}"))
+}
+
+/// The first way out of each refusal of a section; that of a missing target is told for all together.
+fn first_ways(section: &Section) -> impl Iterator<Item = (String, String)> {
+    let findings = section.findings.iter();
+    let others = findings.filter(|finding| finding.thing != build::TARGET);
+    let errors = others.filter_map(|finding| finding.found.as_ref().err());
+    let about = section.about.to_string();
+    errors.filter_map(move |error| {
+        let way = report::ways_out(error).into_iter().next()?;
+        Some((about.clone(), way))
+    })
 }
 
 /// A refusal if something that was asked for cannot be built.
@@ -128,14 +143,18 @@ mod tests {
             section("linux/amd64", Ok("fine".to_owned())),
             section("linux/386", refusal("run `x`")),
         ];
-        Diagnosis { sections, is_asked }
+        Diagnosis {
+            sections,
+            is_asked,
+            install: Vec::new(),
+        }
     }
 
     #[test]
     fn what_must_be_done_is_the_first_way_out_of_each_refusal_told_once() {
         let shown = shown(&diagnosis(true));
         let (blocks, to_do) = shown.split_once("\nto do\n").expect("something to do");
-        assert_eq!(to_do, "  run `x`\n");
+        assert_eq!(to_do, "  linux/arm64, linux/386: run `x`\n");
         assert!(blocks.starts_with("linux/arm64: not ready\n  no\n    hint: run `x`\n"));
         assert!(blocks.contains("\n\nlinux/amd64: ready\n  fine\n\nlinux/386: not ready\n"));
     }

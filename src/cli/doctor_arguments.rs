@@ -22,6 +22,9 @@ pub(crate) struct DoctorArguments {
     pub(crate) cargo: CargoArguments,
     #[command(flatten)]
     pub(crate) registry: RegistryArguments,
+    /// Have rustup add the rust targets that are missing: runs rustup target add
+    #[arg(long)]
+    pub(crate) install_targets: bool,
     /// No socket at all; cargo gets --offline too
     #[arg(long)]
     pub(crate) offline: bool,

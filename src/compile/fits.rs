@@ -63,6 +63,7 @@ pub(crate) fn fits(program: Program<'_>, home: Home<'_>) -> Result<(), Fault> {
     if !home.contents.file(loader).is_some_and(is_ours) && !home.added.contains(loader) {
         return Err(no_loader(program, loader, home));
     }
+    let shared = shared(program, loader, home);
     let mut seen = BTreeSet::new();
     let mut ahead: VecDeque<Wish<'_>> = wishes(
         &program.facts.needed,
@@ -74,8 +75,7 @@ pub(crate) fn fits(program: Program<'_>, home: Home<'_>) -> Result<(), Fault> {
         if is_loader(loader, wish.library) || !seen.insert(wish.library.to_owned()) {
             continue;
         }
-        let more: Vec<String> =
-            [&wish.directories, home.library_path, &[directory(loader)]].concat();
+        let more = [&wish.directories, shared.as_slice()].concat();
         if home.adds(wish.library) {
             continue; // nobody has looked into it
         }
@@ -95,25 +95,40 @@ pub(crate) fn fits(program: Program<'_>, home: Home<'_>) -> Result<(), Fault> {
     Ok(())
 }
 
-/// What a file at `path` asks for; `$ORIGIN` is where it lies.
+/// What the file at `path` asks for.
 fn wishes<'a>(
     needed: &'a [String],
     by: Option<&'a str>,
     runpath: &[String],
     path: &str,
 ) -> VecDeque<Wish<'a>> {
-    let origin = directory(path);
-    let replaced = |one: &String| {
-        one.replace("${ORIGIN}", &origin)
-            .replace("$ORIGIN", &origin)
-    };
-    let directories: Vec<String> = runpath.iter().map(replaced).collect();
+    let directories = expanded(runpath, path);
     let wish = |library| Wish {
         library,
         by,
         directories: directories.clone(),
     };
     needed.iter().map(|name| wish(name.as_str())).collect()
+}
+
+/// Directories in which every library is looked for. Those of the program are among them because `DT_RPATH` is inherited.
+fn shared(program: Program<'_>, loader: &str, home: Home<'_>) -> Vec<String> {
+    let own = expanded(&program.facts.runpath, program.path);
+    let usual = match is_musl(loader) {
+        true => vec![directory(loader), "/usr/local/lib".to_owned()],
+        false => vec![directory(loader)],
+    };
+    [&own, home.library_path, &usual].concat()
+}
+
+/// The directories of a RUNPATH of the file at `path`.
+fn expanded(runpath: &[String], path: &str) -> Vec<String> {
+    let origin = directory(path);
+    let replaced = |one: &String| {
+        one.replace("${ORIGIN}", &origin)
+            .replace("$ORIGIN", &origin)
+    };
+    runpath.iter().map(replaced).collect()
 }
 
 fn directory(path: &str) -> String {

@@ -209,6 +209,30 @@ fn runpath_and_library_path_and_assets_are_looked_at() {
         ..Elf::default()
     });
     assert_eq!(said_of(&beside, &private), "");
+    let further = debian(&[
+        ("opt/lib/libmine.so", library(&["libdeeper.so"], &[])),
+        ("opt/lib/libdeeper.so", library(&[], &[])),
+    ]);
+    assert_eq!(
+        said_of(&beside, &further),
+        "",
+        "its directories are inherited"
+    );
+}
+
+#[test]
+fn musl_looks_in_usr_local_by_itself_and_glibc_does_not() {
+    let musl = "/lib/ld-musl-x86_64.so.1";
+    let libmine = ("usr/local/lib/libmine.so", library(&[], &[]));
+    let alpine = testing::contents(&[(&musl[1..], library(&[], &[])), libmine.clone()]);
+    let on_musl = facts(&Elf {
+        interpreter: Some(musl),
+        needed: &["libmine.so"],
+        ..Elf::default()
+    });
+    assert_eq!(said_of(&on_musl, &alpine), "");
+    let on_glibc = program(&["libmine.so"], &[]);
+    assert!(said_of(&on_glibc, &debian(&[libmine])).contains("needs libmine.so"));
 }
 
 #[test]

@@ -58,7 +58,7 @@ enum Kind {
 }
 
 /// A shared object that is in memory.
-pub(super) fn library(data: &[u8]) -> Result<Facts> {
+pub(crate) fn library(data: &[u8]) -> Result<Facts> {
     match is_64(data)? {
         true => parse::<FileHeader64<Endianness>, _>(data, Kind::Library),
         false => parse::<FileHeader32<Endianness>, _>(data, Kind::Library),

@@ -97,5 +97,6 @@ impl Image {
     }
 }
 
+mod debian;
 mod hostile;
 mod layers;

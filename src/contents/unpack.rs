@@ -24,7 +24,8 @@ const SKIPPED: [u8; 3] = [0x2a, 0x4d, 0x18];
 /// The tar of a layer.
 pub(super) struct Layer<R: Read> {
     stream: Stream<R>,
-    left: u64,
+    /// How many more bytes it may unpack to.
+    pub(super) left: u64,
 }
 
 enum Stream<R: Read> {

@@ -166,3 +166,6 @@ fn twins(binary: &str) -> Fault {
         .because("cargo would write both to one file")
         .hint("rename one in its `[[bin]]`, or build the images one after the other with `-p`")
 }
+
+#[cfg(test)]
+mod tests;

@@ -111,10 +111,10 @@ fn host_may_need_c(root: &Path) -> bool {
 
 fn uses_c(package: &str) -> bool {
     let elsewhere = ["backtrace", "iana-time-zone-haiku"];
-    let is_named = |name: &&str| package.contains(&format!("\nname = \"{name}\"\n"));
-    let depends = |tool: &&str| {
-        package.contains(&format!("\n \"{tool}\"")) || package.contains(&format!("\n \"{tool} "))
-    };
     let tools = ["cc", "cmake", "bindgen", "pkg-config", "autotools"];
-    !elsewhere.iter().any(|name| is_named(&name)) && tools.iter().any(|tool| depends(&tool))
+    let has = |text: String| package.contains(&text);
+    let is_elsewhere = elsewhere.map(|name| has(format!("\nname = \"{name}\"\n")));
+    // A version follows where there are two of one name.
+    let depends = tools.map(|tool| has(format!("\n \"{tool}\"")) || has(format!("\n \"{tool} ")));
+    depends.contains(&true) && !is_elsewhere.contains(&true)
 }

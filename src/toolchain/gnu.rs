@@ -22,14 +22,28 @@ pub(super) fn linker(ask: &Ask<'_>) -> Result<Linker> {
         Some(BaseLinker::Lacking { reason, hint }) => Some((reason, hint)),
         None => None,
     };
-    if ask.target.triple == ask.toolchain.host {
-        return for_host(ask);
-    }
-    let cross = compiler::cross_gcc(ask.target.triple);
-    match cross.filter(|program| ask.toolchain.on_path(program)) {
-        Some(program) => Ok(Linker::named(program, &format!("`{program}`"))),
-        None => Err(no_linker(ask.target, cross, lacking).into()),
-    }
+    let linker = if ask.target.triple == ask.toolchain.host {
+        for_host(ask)?
+    } else {
+        match cross(ask) {
+            Some(linker) => linker,
+            None => return Err(no_linker(ask.target, lacking).into()),
+        }
+    };
+    Ok(match lacking {
+        Some((reason, hint)) => {
+            let parts: Vec<String> = [Some(reason), hint].into_iter().flatten().collect();
+            linker.instead(&ask.target.platform, &parts.join("; "))
+        }
+        None => linker,
+    })
+}
+
+/// The distribution's gcc for another machine.
+fn cross(ask: &Ask<'_>) -> Option<Linker> {
+    let program = compiler::cross_gcc(ask.target.triple)?;
+    let is_here = ask.toolchain.on_path(program);
+    is_here.then(|| Linker::named(program, &format!("`{program}`")))
 }
 
 fn for_host(ask: &Ask<'_>) -> Result<Linker> {
@@ -54,11 +68,7 @@ fn no_cc(target: &Target) -> Fault {
     fault.hint("install a C compiler, on Debian and Ubuntu with `apt install gcc`")
 }
 
-fn no_linker(
-    target: &Target,
-    cross: Option<&str>,
-    lacking: Option<(String, Option<String>)>,
-) -> Fault {
+fn no_linker(target: &Target, lacking: Option<(String, Option<String>)>) -> Fault {
     let message = format!(
         "cannot link {} with glibc: there is no linker for `{}`",
         target.platform, target.triple
@@ -67,7 +77,7 @@ fn no_linker(
     if let Some((reason, hint)) = lacking {
         fault = hint.into_iter().fold(fault.because(reason), Fault::hint);
     }
-    if let Some(program) = cross {
+    if let Some(program) = compiler::cross_gcc(target.triple) {
         fault = fault
             .because(format!("`{program}` is not on PATH"))
             .hint(compiler::install_cross_gcc(program));

@@ -84,6 +84,11 @@ impl Missing {
             .collect()
     }
 
+    /// What a person runs to bring them.
+    pub(crate) fn command(&self) -> String {
+        format!("run `rustup {}`", self.arguments().join(" "))
+    }
+
     fn arguments(&self) -> Vec<String> {
         let pinned = self.pinned.iter().flat_map(|name| ["--toolchain", name]);
         let words = ["target", "add"]
@@ -118,7 +123,7 @@ pub(crate) fn not_installed(missing: &[Missing]) -> Fault {
         fault = fault.because(format!("there is no {}", place.display()));
     }
     for one in missing {
-        fault = fault.hint(format!("run `rustup {}`", one.arguments().join(" ")));
+        fault = fault.hint(one.command());
     }
     fault.hint("or add `--install-targets`, which runs that")
 }

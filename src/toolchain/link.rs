@@ -53,6 +53,9 @@ pub(crate) struct Link {
     pub(crate) is_static: bool,
 }
 
+/// The reason why no C compiler was looked for.
+pub(crate) const PURE: &str = "no crate brings C code";
+
 /// A link, and why it is this one: sentences for `rbuild doctor`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Chosen {
@@ -176,7 +179,8 @@ pub(crate) fn link(
     let linker = linker(&ask, &configured, compiler.as_ref())?;
     let mut reasons = reasons(&ask, &linker, compiler.as_ref());
     let host = host(&ask)?;
-    reasons.extend(host.note.clone());
+    let notes: Vec<String> = [linker.note, host.note].into_iter().flatten().collect();
+    reasons.extend(notes.iter().cloned());
     let mut rustflags = flags::remaps(toolchain, site.root, target.triple);
     rustflags.extend(configured);
     if target.asks_static {
@@ -196,7 +200,7 @@ pub(crate) fn link(
     Ok(Chosen {
         link,
         reasons,
-        notes: host.note.into_iter().collect(),
+        notes,
     })
 }
 
@@ -243,7 +247,10 @@ fn reasons(ask: &Ask<'_>, linker: &Linker, compiler: Option<&Compiler>) -> Vec<S
         let need = |need: &CNeed| need.told(&compiler.name);
         ask.needs.iter().map(need)
     });
+    reasons.extend(ask.target.note.clone());
     reasons.extend(compiled);
+    let is_pure = ask.needs.is_empty();
+    reasons.extend(is_pure.then(|| PURE.to_owned()));
     reasons
 }
 
@@ -252,6 +259,8 @@ pub(super) struct Linker {
     program: Option<String>,
     /// For a reason: "linked by …".
     name: String,
+    /// What was wanted and could not be had.
+    note: Option<String>,
 }
 
 impl Linker {
@@ -259,6 +268,7 @@ impl Linker {
         Linker {
             program: Some(program.to_owned()),
             name: name.to_owned(),
+            note: None,
         }
     }
 
@@ -267,6 +277,19 @@ impl Linker {
         Linker {
             program: None,
             name: name.to_owned(),
+            note: None,
+        }
+    }
+
+    /// The same, although `reason` kept `platform` from being linked against its base.
+    pub(super) fn instead(self, platform: &Platform, reason: &str) -> Linker {
+        let note = format!(
+            "{platform} is linked by {} and not against its base: {reason}",
+            self.name
+        );
+        Linker {
+            note: Some(note),
+            ..self
         }
     }
 }

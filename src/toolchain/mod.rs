@@ -1,7 +1,8 @@
 //! The rust toolchain at hand, and how it links for a platform.
 //!
 //! One `rustc --print sysroot --print host-tuple`; everything else is looked up in the sysroot, in cargo's configuration and in the
-//! environment, which comes in as a value. Nothing is installed and nothing is compiled here: what is missing is named with its command.
+//! environment, which comes in as a value. Nothing is compiled here, and nothing is installed but by `install.rs` when that was asked for: what
+//! is missing is named with its command.
 
 mod base_linker;
 mod compiler;
@@ -35,8 +36,7 @@ use settings::Settings;
 
 pub(crate) use base_linker::BaseLibraries;
 pub(crate) use base_linker::is_wanted as takes_base;
-pub(crate) use health::with_c;
-pub(crate) use health::without_c;
+pub(crate) use health::c_compiler;
 pub(crate) use install::Missing;
 pub(crate) use install::install;
 pub(crate) use install::missing;
@@ -47,6 +47,7 @@ pub(crate) use libraries::file_name;
 pub(crate) use libraries::name_for_linker;
 pub(crate) use link::Chosen;
 pub(crate) use link::Link;
+pub(crate) use link::PURE;
 pub(crate) use link::Site;
 pub(crate) use link::Target;
 pub(crate) use link::link;
@@ -262,6 +263,8 @@ pub(crate) use tests::link_at;
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_base_linker;
 #[cfg(test)]
 mod tests_cargo;
 #[cfg(test)]

@@ -107,6 +107,19 @@ fn refused(machine: &Machine, name: &str, libc: Libc) -> String {
     told(&target(&machine.toolchain(&[]), &platform(name), libc).expect_err("a refusal"))
 }
 
+/// A link with glibc for a program of Rust alone, on a base.
+pub(super) fn linked_on(toolchain: &Toolchain, name: &str, base: &BaseLibraries) -> Result<Chosen> {
+    let place = tempfile::tempdir().expect("a directory");
+    let target = target(toolchain, &platform(name), Libc::Gnu)?;
+    let site = Site {
+        root: &toolchain.directory,
+        kits: &kits(place.path()),
+        sysroots: &BTreeMap::new(),
+        base,
+    };
+    link(toolchain, &target, &[], site)
+}
+
 /// A link without anything that the user configured, with kits beside the workspace of the tests.
 pub(crate) fn link_at(
     toolchain: &Toolchain,

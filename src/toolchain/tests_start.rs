@@ -10,6 +10,7 @@ use tempfile::TempDir;
 
 use super::tests::cargo;
 use super::wrapper::{Side, Wrapper};
+use crate::contents::elf::{self, Needed};
 use crate::notes::Notes;
 use crate::platform::Platform;
 use crate::store::Store;
@@ -86,11 +87,29 @@ fn run(call: Call) -> String {
     succeed(&call.args(["a", "b c"]).output().expect("it runs"))
 }
 
+/// Every version that the program needs, each defined by the library that it was linked with.
+fn versions(place: &TempDir, program: &Path) -> usize {
+    let facts =
+        |file: &Path| elf::program(fs::File::open(file).expect("there")).expect("an ELF file");
+    let needed = facts(program).versions;
+    for Needed {
+        library, version, ..
+    } in &needed
+    {
+        let file = place.path().join("libraries").join(library);
+        let bytes = fs::read(file).expect("readable");
+        let defined = elf::library(&bytes).expect("an ELF file").defined;
+        assert!(defined.contains(version), "{library} has no {version}");
+    }
+    needed.len()
+}
+
 #[test]
 fn a_program_is_linked_without_a_c_compiler_and_runs_here() {
     let host = real().host;
-    let (_place, program) = linked(&host, "/", &[]);
+    let (place, program) = linked(&host, "/", &[]);
     assert_eq!(run(Call::new(&program, Path::new("/"))), SAID);
+    assert!(versions(&place, &program) > 0);
 }
 
 #[test]
@@ -118,7 +137,8 @@ fn the_same_program_is_linked_from_every_cache() {
 
 /// Runs the program with an emulator that looks for libraries below `root`.
 fn emulated(target: &str, emulator: &str, root: &str) {
-    let (_place, program) = linked(target, root, &[]);
+    let (place, program) = linked(target, root, &[]);
+    assert!(versions(&place, &program) > 0);
     let call = Call::new(emulator, Path::new("/")).arg("-L").arg(root);
     assert_eq!(run(call.arg(&program)), SAID, "{target}");
     let bytes = fs::read(&program).expect("readable");

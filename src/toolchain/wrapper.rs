@@ -84,3 +84,6 @@ fn text_of(path: &Path) -> Result<&str> {
 fn quoted(text: &str) -> String {
     format!("'{}'", text.replace('\'', r"'\''"))
 }
+
+#[cfg(test)]
+mod tests;

@@ -36,11 +36,17 @@ const LEFT_OUT: [&str; 9] = [
 
 /// A base for arm64 with glibc and nothing else, named `it` in the layout at `directory`.
 pub(crate) fn cross_base(directory: &Path) {
+    let libraries = LIBRARIES.map(|name| Path::new("/usr/aarch64-linux-gnu/lib").join(name));
+    base_of(directory, "arm64", &libraries);
+}
+
+/// A base with these files in `/lib` and nothing else, named `it` in the layout at `directory`.
+pub(crate) fn base_of(directory: &Path, architecture: &str, libraries: &[PathBuf]) {
     let mut archive = tar::Builder::new(Vec::new());
-    for name in LIBRARIES {
-        let library = Path::new("/usr/aarch64-linux-gnu/lib").join(name);
+    for library in libraries {
+        let name = library.file_name().expect("a file");
         let bytes =
-            fs::read(&library).unwrap_or_else(|error| panic!("{}: {error}", library.display()));
+            fs::read(library).unwrap_or_else(|error| panic!("{}: {error}", library.display()));
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o755);
@@ -49,7 +55,7 @@ pub(crate) fn cross_base(directory: &Path) {
             .expect("in memory");
     }
     let tar = archive.into_inner().expect("in memory");
-    write(directory, "arm64", &tar);
+    write(directory, architecture, &tar);
 }
 
 /// A base of this suite of Debian, named `it` in the layout at `directory`.

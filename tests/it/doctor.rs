@@ -7,6 +7,8 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::symlink;
+use std::path::Path;
 
 use crate::support::{TestEnv, run, tree};
 
@@ -89,4 +91,24 @@ fn a_workspace_that_cargo_cannot_read_is_told_beside_the_machine() {
         shown.contains("\nthe build: not ready\n  cargo cannot read the workspace"),
         "{shown}"
     );
+}
+
+#[test]
+fn a_machine_without_a_c_compiler_is_told_what_links_its_build_scripts() {
+    let env = TestEnv::new();
+    let hello = env.workspace("hello");
+    let path = env.path("path");
+    fs::create_dir(&path).expect("made");
+    let cargo = Path::new(env!("CARGO"));
+    for program in ["cargo", "rustc"] {
+        symlink(cargo.with_file_name(program), path.join(program)).expect("linked");
+    }
+    let mut command = env.command(&hello);
+    let said = run(command.arg("doctor").env("PATH", &path));
+    let shown = said.stdout();
+    let linker = shown
+        .lines()
+        .find(|line| line.starts_with("  linker of build scripts: "))
+        .expect("told");
+    assert!(linker.contains("`cc` is not on PATH"), "{shown}");
 }

@@ -91,6 +91,8 @@ fn o02_o11_no_subcommand_opens_a_socket_that_leads_out() {
         "build . --push=false".to_owned(),
         "build . --push=false --offline --platform linux/amd64,linux/arm64 --dry-run".to_owned(),
         format!("build . --push=false {pin} --dry-run"),
+        format!("doctor {pin}"),
+        "doctor --offline --platform linux/amd64,linux/arm64".to_owned(),
         format!("cache warm {} builtin:static scratch oci:here", &pin[7..]),
         format!("cache warm --layers --no-mirror-fallback {}", &pin[7..]),
         "cache ls".to_owned(),
@@ -101,6 +103,7 @@ fn o02_o11_no_subcommand_opens_a_socket_that_leads_out() {
         "version".to_owned(),
         "help".to_owned(),
         "help build".to_owned(),
+        "help doctor".to_owned(),
         "--version".to_owned(),
         "build --help".to_owned(),
     ] {

@@ -4,8 +4,13 @@
 //! names a sysroot of empty files, and the programs that the transcript names. Nothing here may compile.
 //!
 //! Lines of a `.cmd`: `# why`, `workspace NAME`, `targets TRIPLE…`, `programs NAME…`, `config YAML` (a line of .builder.yaml),
-//! `base PLATFORM` (an image in the cache, called `BASE` in the command), `variable NAME=VALUE`, `without rust-lld`, and last `rbuild ARGUMENTS`.
+//! `base PLATFORM [full]` (an image in the cache, called `BASE` in the command), `variable NAME=VALUE`, `without rust-lld`, and last `rbuild ARGUMENTS`.
 //! After a change that is meant: `BLESS=1 cargo test --test it transcripts`, and read the difference.
+
+#![expect(
+    clippy::disallowed_methods,
+    reason = "whether expectations are written anew is asked of the environment"
+)]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -106,11 +111,12 @@ impl Scene {
         fs::write(file, format!("{written}{line}\n")).expect("written");
     }
 
-    /// The pin of an image for `platform` that lies in the cache without its layer.
-    fn cached(&self, platform: &str) -> String {
+    /// The pin of an image for a platform that lies in the cache, without its layer unless that is wanted.
+    fn cached(&self, rest: &str) -> String {
+        let (platform, kept) = rest.split_once(' ').unwrap_or((rest, ""));
         let architecture = platform.trim_start_matches("linux/");
         let img = self.env.cache().join("img");
-        let made = base_for(architecture, &img, (false, &[]));
+        let made = base_for(architecture, &img, (kept == "full", &[]));
         format!("r.example/base@{}", made.index)
     }
 

@@ -7,6 +7,7 @@ use ruzstd::encoding::{CompressionLevel, compress_to_vec};
 use super::*;
 use crate::contents::archive::{Archive, MEMBERS};
 use crate::contents::scan::{BYTES, NODES, Scan, through};
+use crate::contents::unpack::Layer;
 use crate::fault::Kind;
 
 fn integrity(image: &Image) -> Fault {
@@ -148,6 +149,19 @@ fn h16_a_bomb_of_zeros_costs_no_memory_and_empty_members_no_stack() {
     let many = empty.repeat(1_000_000);
     let contents = Image::packed(&[[many, gzip(&one())].concat()]).contents();
     assert!(contents.file("/lib/liba.so").is_some());
+}
+
+#[test]
+fn h16_what_unpacks_to_more_than_the_limit_ends_there() {
+    let packed = gzip(&[0; 100_000]);
+    let mut layer = Layer::open(&packed[..]).map_err(drop).expect("opens");
+    layer.left = 99_999;
+    let error = io::copy(&mut layer, &mut io::sink()).expect_err("a byte too many");
+    assert!(
+        error.to_string().contains("unpacks to more than"),
+        "{error}"
+    );
+    assert_eq!(error.kind(), io::ErrorKind::InvalidData);
 }
 
 #[test]

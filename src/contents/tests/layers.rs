@@ -157,9 +157,12 @@ fn a_file_below_a_link_of_a_lower_layer_lies_where_the_link_leads() {
     let image = Image::of(&[
         &[("lib", Is::Link("usr/lib"))],
         &[("./lib/libx.so", Is::File(&libx))],
+        &[("lib/liby.so", Is::File(&libx))],
         &[("lib/.wh.liby.so", Is::File(b""))],
     ]);
-    assert!(image.contents().file("/usr/lib/libx.so").is_some());
+    let contents = image.contents();
+    assert!(contents.file("/usr/lib/libx.so").is_some());
+    assert_eq!(contents.file("/usr/lib/liby.so"), None);
 }
 
 #[test]

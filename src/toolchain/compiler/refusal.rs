@@ -34,7 +34,24 @@ pub(super) fn refusal(ask: &Ask<'_>, looked: &[String]) -> Fault {
     for place in looked {
         fault = fault.because(format!("looked for {place}"));
     }
+    for program in for_glibc(ask) {
+        fault = fault.because(format!(
+            "`{program}` is on PATH and is not taken: it compiles for glibc, and what it makes does not link with musl"
+        ));
+    }
     ways_out(ask).into_iter().fold(fault, Fault::hint)
+}
+
+/// Compilers that are here and look as if they served.
+fn for_glibc(ask: &Ask<'_>) -> Vec<&'static str> {
+    if !ask.target.is_musl() {
+        return Vec::new();
+    }
+    let cross = ask.target.platform.gnu_target().and_then(cross_gcc);
+    let own = ask.is_of_hosts_architecture().then_some("cc");
+    let mut programs: Vec<&str> = cross.into_iter().chain(own).collect();
+    programs.retain(|program| ask.toolchain.on_path(program));
+    programs
 }
 
 /// A package of the distribution or zig; the other C library; a compiler of one's own.

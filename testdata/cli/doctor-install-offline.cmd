@@ -1,4 +1,5 @@
-# Nothing is on PATH but cargo and rustc.
+# Installing needs a network.
 workspace hello
 targets x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl
-rbuild doctor --platform linux/arm64
+programs cc
+rbuild doctor --offline --install-targets

@@ -1,0 +1,5 @@
+//! A program that shares its image.
+
+fn main() {
+    println!("sweep");
+}
