@@ -113,13 +113,14 @@ pub(crate) fn diagnose(request: &Request, config: &Config, tools: &Tools<'_>) ->
     diagnosis
 }
 
-/// Whether nothing was named and there is no project here.
+/// Whether nothing was named and there is no project here. Targets are installed for a program alone.
 fn is_outside(request: &Request) -> bool {
-    let named = request.what.is_empty()
+    let nothing_named = request.what.is_empty()
         && request.cargo.selection.packages.is_empty()
-        && request.cargo.manifest.is_none();
+        && request.cargo.manifest.is_none()
+        && !request.install_targets;
     let mut upwards = request.directory.ancestors();
-    named && !upwards.any(|directory| directory.join("Cargo.toml").is_file())
+    nothing_named && !upwards.any(|directory| directory.join("Cargo.toml").is_file())
 }
 
 /// The first directory that was pointed at: the toolchain there may be another one.
