@@ -213,6 +213,12 @@ pub(crate) fn no_such_name(name: &str, store: &Store) -> Fault {
     with_choices(fault, &entries).hint("write the name as it is recorded: `oci:DIR:NAME`")
 }
 
+/// An `oci:DIR` that is not there: a slip in the path, which no network mends.
+pub(crate) fn no_directory(store: &Store) -> Fault {
+    Fault::refused(format!("there is no directory {}", store.root().display()))
+        .hint("`oci:DIR` names a directory of this machine that is an OCI layout")
+}
+
 /// An `oci:DIR` that holds nothing.
 pub(crate) fn empty_layout(store: &Store) -> Fault {
     offline(format!("{} holds no image", store.root().display()))

@@ -28,6 +28,9 @@ pub(crate) fn from_layout(
     choice: Choice<'_>,
     store: &Store,
 ) -> Result<Base> {
+    if !store.root().is_dir() {
+        return Err(absent::no_directory(store).into());
+    }
     let root = match pick {
         Pick::Digest(digest) => Pointer::pinned(*digest),
         Pick::Named(wanted) => {

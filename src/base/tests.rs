@@ -492,6 +492,17 @@ fn a_layout_with_several_images_wants_a_choice() {
 }
 
 #[test]
+fn a_layout_whose_directory_is_not_there_is_a_slip_and_nothing_that_a_network_brings() {
+    let test = testing::store();
+    let pinned = format!("oci:nowhere@{}", Digest::of(b"image"));
+    for name in ["oci:nowhere", "oci:nowhere:latest", &pinned] {
+        let (kind, text) = refused(&test, name, &["linux/amd64"]);
+        assert_eq!(kind, Kind::Refused, "{text}");
+        assert!(text.contains("there is no directory"), "{text}");
+    }
+}
+
+#[test]
 fn the_built_in_bases_need_no_store_and_serve_any_platform() {
     let test = testing::store();
     let platforms = ["linux/amd64", "linux/s390x", "linux/arm/v7"];
