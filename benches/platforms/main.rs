@@ -6,15 +6,14 @@
 
 #![expect(
     clippy::disallowed_methods,
-    clippy::disallowed_types,
     clippy::print_stdout,
     reason = "a bench starts the programs that it measures, and prints what it found"
 )]
 
 #[path = "../stopwatch/call.rs"]
+#[expect(dead_code, reason = "the other benches need the rest")]
 mod call;
 #[path = "../stopwatch/measure.rs"]
-#[expect(dead_code, reason = "the other benches need the rest")]
 mod measure;
 #[path = "../stopwatch/table.rs"]
 #[expect(dead_code, reason = "the other benches need the rest")]

@@ -255,6 +255,20 @@ fn an_answer_is_remembered_until_lock_or_manifests_change() {
 }
 
 #[test]
+fn a_build_script_of_the_users_own_tells_cpp_from_c_and_is_read_again_when_it_changes() {
+    let machine = Machine::with(&[X86_GNU]);
+    let workspace = workspace(&machine);
+    let is_cxx = || predicted(&machine, &workspace, &["tls"])[0].is_cxx;
+    assert!(!is_cxx());
+    let script =
+        "fn main() {\n    cc::Build::new()\n        .cpp(true)\n        .compile(\"sys\");\n}\n";
+    machine.file("workspace/sys/build.rs", script);
+    assert!(is_cxx());
+    machine.file("workspace/sys/build.rs", "fn main() {}\n");
+    assert!(!is_cxx());
+}
+
+#[test]
 fn a_damaged_memory_is_asked_again() {
     for damaged in [
         json!({}),

@@ -36,6 +36,7 @@ const VARIABLES: [&str; 7] = [
 
 pub(crate) struct Machine {
     programs: PathBuf,
+    cache: Option<tempfile::TempDir>,
 }
 
 impl Machine {
@@ -51,7 +52,10 @@ impl Machine {
         }
         assert!(programs.join("cargo").exists() && programs.join("sh").exists());
         assert!(!programs.join("cc").exists() && !programs.join("ld").exists());
-        Machine { programs }
+        Machine {
+            programs,
+            cache: None,
+        }
     }
 
     /// With these programs of this machine, under their own names.
@@ -75,6 +79,12 @@ impl Machine {
         self.with(&["clang", "llvm-ar", "aarch64-linux-musl-gcc"])
     }
 
+    /// With a cache whose path has no space in it: make files of OpenSSL do not quote the path of a compiler.
+    pub(crate) fn with_plain_cache(mut self) -> Machine {
+        self.cache = Some(tempfile::tempdir().expect("a directory"));
+        self
+    }
+
     /// With PyPI's zig, as `zig`.
     pub(crate) fn with_zig(self) -> Machine {
         let zig = wheel("ziglang/zig");
@@ -96,6 +106,9 @@ impl Machine {
         command.env("PATH", &self.programs);
         for name in VARIABLES {
             command.env_remove(name);
+        }
+        if let Some(cache) = &self.cache {
+            command.env("KOCACHE", cache.path());
         }
         // zig compiles what it needs of musl once, not once for each test.
         let zig = Path::new(env!("CARGO_TARGET_TMPDIR")).join("zig");

@@ -2,8 +2,8 @@
 //!
 //! Files whose names begin with `peers_` need real peers; their tests are ignored unless asked for, and `.ci/run` asks.
 
-mod base_link;
 mod base_contents;
+mod base_link;
 mod bases_online;
 mod build;
 mod bulk;

@@ -109,6 +109,15 @@ fn a_program_is_linked_against_the_glibc_of_its_base_without_any_compiler_and_ru
         assert!(needs <= has, "{suite} has 2.{has}, needed is 2.{needs}");
         assert_eq!(project.says(suite), ORDINARY_SAYS, "{suite}");
     }
+    let root = debian::unpacked(&project.env, &project.directory.join("trixie"), "amd64");
+    let older = program(&project.layout("bookworm"), "hello", "amd64");
+    fs::copy(older, root.join("older")).expect("copied");
+    let newer = ["chroot", &root.display().to_string(), "/older"].map(str::to_owned);
+    assert_eq!(
+        said(&newer).stdout(),
+        ORDINARY_SAYS,
+        "glibc is compatible upwards"
+    );
 }
 
 #[test]

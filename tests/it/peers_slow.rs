@@ -14,7 +14,10 @@ use crate::support::TestEnv;
 #[ignore = "needs minutes, clang, llvm, musl-dev:arm64, linux-libc-dev:arm64, qemu-aarch64-static"]
 fn openssl_is_compiled_by_clang_with_musl_headers() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env).with_cc().with_clang();
+    let machine = Machine::without_compilers(&env)
+        .with_cc()
+        .with_clang()
+        .with_plain_cache();
     let native = Native::new(&env, &["crypto"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
@@ -24,7 +27,9 @@ fn openssl_is_compiled_by_clang_with_musl_headers() {
 #[ignore = "needs minutes, ziglang of PyPI, qemu-aarch64-static"]
 fn openssl_is_compiled_by_zig() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env).with_zig();
+    let machine = Machine::without_compilers(&env)
+        .with_zig()
+        .with_plain_cache();
     let native = Native::new(&env, &["crypto"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
