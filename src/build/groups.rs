@@ -3,6 +3,7 @@
 //! What is chosen for a C compiler or a linker is a variable of the whole call. If each binary chose for itself, one with C code would
 //! split the call and every dependency would be compiled twice. Nothing is compiled here; `compile::group` has the last word.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -14,7 +15,7 @@ use crate::build::areas::{self, Area};
 use crate::build::base_libraries;
 use crate::build::survey::Bases;
 use crate::compile::{self, Job};
-use crate::config::Libc;
+use crate::config::{Kindnesses, Libc};
 use crate::plan::asked::{Asked, Candidate};
 use crate::plan::request::Progress;
 use crate::plan::wanted::Wanted;
@@ -45,6 +46,7 @@ struct Terms {
     env: Vec<(String, String)>,
     platforms: Platforms,
     libc: Libc,
+    kindnesses: Kindnesses,
     /// Where the base decides about platforms, or its libc is linked against, another base is another call.
     base: Option<Name>,
 }
@@ -84,6 +86,10 @@ fn terms(wanted: &Wanted<'_>, area: &Area, asked: Asked<'_>) -> Terms {
         env: wanted.env(asked).to_vec(),
         platforms: wanted.platforms.clone(),
         libc,
+        kindnesses: wanted
+            .build
+            .map(|build| build.kindnesses)
+            .unwrap_or_default(),
         base: (libc == Libc::Gnu || wanted.platforms == Platforms::All)
             .then(|| wanted.base.clone()),
     }
@@ -196,6 +202,8 @@ impl<'a> Group<'a> {
             kits: ground.tools.store,
             sysroots: &ground.asked.config.sysroots,
             base: &base,
+            packages: &self.directories(),
+            kindnesses: self.terms.kindnesses,
         };
         let chosen = toolchain::link(&self.toolchain, &target, &needs, site)?;
         chosen.notes.iter().for_each(|note| notes.say(note));
@@ -223,6 +231,13 @@ impl<'a> Group<'a> {
         ids.sort();
         ids.dedup();
         ids
+    }
+
+    /// Where the packages lie, each once.
+    fn directories(&self) -> Vec<PathBuf> {
+        let all = self.candidates().map(|one| one.package.directory.clone());
+        let each: BTreeSet<PathBuf> = all.collect();
+        each.into_iter().collect()
     }
 
     /// The base that its binaries go on, where they are linked against it.

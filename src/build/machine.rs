@@ -7,7 +7,7 @@ use anyhow::Result;
 use crate::build::Tools;
 use crate::build::areas;
 use crate::build::doctor::{About, Finding, Section};
-use crate::config::Libc;
+use crate::config::{Kindnesses, Libc};
 use crate::fault::Fault;
 use crate::plan::asked::Asked;
 use crate::plan::request::Request;
@@ -94,6 +94,8 @@ pub(super) fn platforms(asked: Asked<'_>, tools: &Tools<'_>) -> Result<Vec<Secti
         kits: tools.store,
         sysroots: &asked.config.sysroots,
         base: &BaseLibraries::NotAsked,
+        packages: &[],
+        kindnesses: Kindnesses::default(),
     };
     let section = |platform: &Platform| Section {
         about: About::Platform(platform.clone()),

@@ -1,27 +1,49 @@
 //! `rbuild doctor`: what each platform would be built with, or what it lacks, and what must be done; nothing is built.
 
+use std::sync::{Arc, Mutex};
+
 use anyhow::Result;
 
 use crate::build::{self, About, Diagnosis, Finding, Section};
 use crate::cli::args::{BuildArguments, ImageArguments, OutputArguments, ProgressArgument};
-use crate::cli::bars;
 use crate::cli::doctor_arguments::DoctorArguments;
 use crate::cli::report;
 use crate::cli::request;
 use crate::cli::workshop::Workshop;
 use crate::cli::world::World;
 use crate::fault::Fault;
-use crate::plan::request::Progress;
+use crate::notes::Notes;
+use crate::progress::Transfers;
+use crate::registry::Listeners;
 
 pub(crate) fn run(arguments: DoctorArguments, world: &World) -> Result<()> {
-    let listeners = bars::listeners(Progress::Auto);
+    let said = Arc::new(Mutex::new(Vec::new()));
+    let listeners = Listeners {
+        notes: heard(&said),
+        transfers: Transfers::unwatched(),
+    };
     let arguments = as_for_a_build(arguments);
     let request = request::read(&arguments, world)?;
     let workshop = Workshop::open(&request, (&arguments.registry, world), &listeners)?;
     let tools = workshop.tools(world);
     let diagnosis = build::diagnose(&request, &workshop.config, &tools);
-    report::answer(&shown(&diagnosis))?;
+    let shown = shown(&diagnosis);
+    let notes = report::notes(false);
+    let said = said.lock().expect("no listener panics");
+    let unsaid = said.iter().filter(|note| !shown.contains(note.as_str()));
+    unsaid.for_each(|note: &String| notes.say(note));
+    report::answer(&shown)?;
     verdict(&diagnosis)
+}
+
+/// Notes that are kept: most of them stand in the answer, in the block of their platform.
+fn heard(said: &Arc<Mutex<Vec<String>>>) -> Notes {
+    let said = Arc::clone(said);
+    Notes::to(move |note| {
+        said.lock()
+            .expect("nobody panics inside")
+            .push(note.to_owned());
+    })
 }
 
 /// The same words as of a build that pushes nothing, so that they mean the same.

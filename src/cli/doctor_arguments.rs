@@ -16,16 +16,16 @@ pub(crate) struct DoctorArguments {
     /// Base image [default: as for a build]
     #[arg(long, value_name = "REF")]
     pub(crate) base: Option<String>,
-    #[command(flatten)]
-    pub(crate) selection: SelectionArguments,
-    #[command(flatten)]
-    pub(crate) cargo: CargoArguments,
-    #[command(flatten)]
-    pub(crate) registry: RegistryArguments,
     /// Have rustup add the rust targets that are missing: runs rustup target add
     #[arg(long)]
     pub(crate) install_targets: bool,
     /// No socket at all; cargo gets --offline too
     #[arg(long)]
     pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) selection: SelectionArguments,
+    #[command(flatten)]
+    pub(crate) cargo: CargoArguments,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
 }

@@ -21,6 +21,8 @@ use super::gnu;
 use super::host_linker;
 use super::host_linker::Host;
 use super::install;
+use super::kindnesses;
+use crate::config::Kindnesses;
 use crate::config::Libc;
 use crate::fault::Fault;
 use crate::platform::Platform;
@@ -61,7 +63,7 @@ pub(crate) const PURE: &str = "no crate brings C code";
 pub(crate) struct Chosen {
     pub(crate) link: Link,
     pub(crate) reasons: Vec<String>,
-    /// What the user should know.
+    /// What the user should know: what cannot be done, and each kindness.
     pub(crate) notes: Vec<String>,
 }
 
@@ -159,6 +161,9 @@ pub(crate) struct Site<'a> {
     pub(crate) sysroots: &'a BTreeMap<String, PathBuf>,
     /// What the base has to link against.
     pub(crate) base: &'a BaseLibraries,
+    /// Directories of the packages that are built.
+    pub(crate) packages: &'a [PathBuf],
+    pub(crate) kindnesses: Kindnesses,
 }
 
 /// Chooses linker, C compiler and flags. `needs` are the crates that bring C code for this target.
@@ -179,7 +184,7 @@ pub(crate) fn link(
     let linker = linker(&ask, &configured, compiler.as_ref())?;
     let mut reasons = reasons(&ask, &linker, compiler.as_ref());
     let host = host(&ask)?;
-    let notes: Vec<String> = [linker.note, host.note].into_iter().flatten().collect();
+    let mut notes: Vec<String> = [linker.note, host.note].into_iter().flatten().collect();
     reasons.extend(notes.iter().cloned());
     let mut rustflags = flags::remaps(toolchain, site.root, target.triple);
     rustflags.extend(configured);
@@ -188,8 +193,7 @@ pub(crate) fn link(
     }
     let mut variables = compiler.unwrap_or_default().variables;
     variables.extend(host.variable);
-    variables.sort();
-    let link = Link {
+    let mut link = Link {
         platform: target.platform.clone(),
         target: target.triple.to_owned(),
         linker: linker.program,
@@ -197,6 +201,10 @@ pub(crate) fn link(
         rustflags,
         is_static: target.is_static,
     };
+    let kindness = kindnesses::of(toolchain, &link, site);
+    link.variables.extend(kindness.variables);
+    link.variables.sort();
+    notes.extend(kindness.notes);
     Ok(Chosen {
         link,
         reasons,

@@ -11,6 +11,7 @@ mod gnu;
 mod health;
 mod host_linker;
 mod install;
+mod kindnesses;
 mod libraries;
 mod link;
 mod loader;
@@ -268,9 +269,13 @@ mod tests_base_linker;
 #[cfg(test)]
 mod tests_cargo;
 #[cfg(test)]
+mod tests_compiler;
+#[cfg(test)]
 mod tests_host_linker;
 #[cfg(test)]
 mod tests_install;
+#[cfg(test)]
+mod tests_kindnesses;
 #[cfg(test)]
 mod tests_needs;
 #[cfg(test)]

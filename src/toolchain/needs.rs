@@ -157,7 +157,8 @@ pub(super) fn is_current(lock: &str, workspace: &Workspace) -> bool {
     })
 }
 
-fn locked(lock: &str) -> impl Iterator<Item = &str> {
+/// The names of the packages in a lock file.
+pub(super) fn locked(lock: &str) -> impl Iterator<Item = &str> {
     lock.lines()
         .filter_map(|line| line.strip_prefix("name = \"")?.strip_suffix('"'))
 }

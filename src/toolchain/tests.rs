@@ -6,6 +6,7 @@ use std::fs;
 
 use tempfile::TempDir;
 
+use crate::config::Kindnesses;
 use crate::config::Libc;
 use crate::fault::Kind;
 use crate::network::Network;
@@ -116,6 +117,8 @@ pub(super) fn linked_on(toolchain: &Toolchain, name: &str, base: &BaseLibraries)
         kits: &kits(place.path()),
         sysroots: &BTreeMap::new(),
         base,
+        packages: &[],
+        kindnesses: Kindnesses::default(),
     };
     link(toolchain, &target, &[], site)
 }
@@ -133,11 +136,13 @@ pub(crate) fn link_at(
         kits: &kits(place.path()),
         sysroots: &BTreeMap::new(),
         base: &BaseLibraries::NotAsked,
+        packages: &[],
+        kindnesses: Kindnesses::default(),
     };
     link(toolchain, target, needs, site)
 }
 
-fn kits(place: &Path) -> Store {
+pub(super) fn kits(place: &Path) -> Store {
     Store::cache(&place.join("build"), &Notes::recorded()).expect("a store")
 }
 
@@ -146,7 +151,7 @@ fn linked(toolchain: &Toolchain, name: &str, libc: Libc) -> Result<Link> {
     Ok(link_at(toolchain, &target, &[], &toolchain.directory)?.link)
 }
 
-fn needs_c() -> Vec<CNeed> {
+pub(super) fn needs_c() -> Vec<CNeed> {
     let why = ["web", "rustls", "ring"].map(str::to_owned).to_vec();
     vec![CNeed {
         package: "ring".to_owned(),
@@ -155,7 +160,7 @@ fn needs_c() -> Vec<CNeed> {
     }]
 }
 
-fn compiled(toolchain: &Toolchain, name: &str, libc: Libc) -> Result<Option<String>> {
+pub(super) fn compiled(toolchain: &Toolchain, name: &str, libc: Libc) -> Result<Option<String>> {
     let target = target(toolchain, &platform(name), libc)?;
     let chosen = link_at(toolchain, &target, &needs_c(), &toolchain.directory)?;
     let mut variables = chosen.link.variables.into_iter();

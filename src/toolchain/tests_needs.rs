@@ -103,6 +103,33 @@ fn a_crate_whose_build_script_uses_a_c_tool_is_named_with_its_way_through_the_gr
 }
 
 #[test]
+fn cxx_is_told_from_c_by_what_a_crate_depends_on_and_by_its_name() {
+    let lines = [
+        "web: ring bridge librocksdb-sys linked",
+        "ring: cc=build",
+        "bridge: cxx-build=build",
+        "librocksdb-sys: cc=build",
+        "linked: link-cplusplus cc=build",
+        "link-cplusplus: cc=build",
+        "cxx-build:",
+        "cc:",
+    ];
+    let needs = walk(&graph(&lines), &[id("web")]).expect("a graph");
+    let told: Vec<(&str, bool)> = needs
+        .iter()
+        .map(|need| (need.package.as_str(), need.is_cxx))
+        .collect();
+    let wanted = [
+        ("bridge", true),
+        ("librocksdb-sys", true),
+        ("link-cplusplus", true),
+        ("linked", true),
+        ("ring", false),
+    ];
+    assert_eq!(told, wanted);
+}
+
+#[test]
 fn the_shortest_way_is_told_and_each_crate_once() {
     let lines = [
         "web: a b ring",
@@ -275,6 +302,7 @@ fn a_damaged_memory_is_asked_again() {
         json!([1]),
         json!([{"package": "ring"}]),
         json!([{"package": "ring", "why": [1]}]),
+        json!([{"package": "ring", "why": ["web", "ring"]}]),
     ] {
         assert_eq!(from_value(&damaged), None, "{damaged}");
     }

@@ -40,18 +40,22 @@ pub(crate) fn cross_base(directory: &Path) {
     base_of(directory, "arm64", &libraries);
 }
 
-/// A base with these files in `/lib` and nothing else, named `it` in the layout at `directory`.
+/// A base with these files in `/lib`, x86-64's loader where programs look for it, and nothing else, named `it` in the layout at `directory`.
 pub(crate) fn base_of(directory: &Path, architecture: &str, libraries: &[PathBuf]) {
     let mut archive = tar::Builder::new(Vec::new());
     for library in libraries {
         let name = library.file_name().expect("a file");
         let bytes =
             fs::read(library).unwrap_or_else(|error| panic!("{}: {error}", library.display()));
+        let place = match name == "ld-linux-x86-64.so.2" {
+            true => "lib64",
+            false => "lib",
+        };
         let mut header = tar::Header::new_ustar();
         header.set_size(bytes.len() as u64);
         header.set_mode(0o755);
         archive
-            .append_data(&mut header, Path::new("lib").join(name), bytes.as_slice())
+            .append_data(&mut header, Path::new(place).join(name), bytes.as_slice())
             .expect("in memory");
     }
     let tar = archive.into_inner().expect("in memory");

@@ -30,11 +30,6 @@ fn text_schema(rule: &Rule) -> Value {
         "a path below this file's directory" => {
             json!({"minLength": 1, "pattern": r"^(?!/)(?!(.*/)?\.\.(/|$))", "examples": ["static/"]})
         }
-        "a musl target such as `aarch64-unknown-linux-musl`" => {
-            let platforms = Platform::known().into_iter();
-            let targets = platforms.filter_map(|name| name.parse::<Platform>().ok()?.musl_target());
-            json!({"enum": targets.collect::<Vec<_>>(), "examples": ["aarch64-unknown-linux-musl"]})
-        }
         "a platform such as `linux/arm64`, or `all`" => {
             json!({"pattern": r"^(all|[A-Za-z0-9._-]+/[A-Za-z0-9._-]+(/[A-Za-z0-9._-]+)?)$", "examples": ["linux/arm64", "linux/amd64"]})
         }
@@ -85,7 +80,7 @@ fn text_schema(rule: &Rule) -> Value {
     schema
 }
 
-/// As [`text_schema`], for rules about registries.
+/// As [`text_schema`], for rules about registries and what lies on this machine.
 fn network_schema(what: &str) -> Value {
     match what {
         "a registry, `host` or `host:port` in lower case" => {
@@ -96,6 +91,11 @@ fn network_schema(what: &str) -> Value {
         }
         "a URL such as `https://mirror.example/hub`" => {
             json!({"pattern": r"^https?://[^/@?#\s]+(/[a-z0-9._/-]*)?$", "examples": ["https://mirror.example/hub"]})
+        }
+        "a musl target such as `aarch64-unknown-linux-musl`" => {
+            let platforms = Platform::known().into_iter();
+            let targets = platforms.filter_map(|name| name.parse::<Platform>().ok()?.musl_target());
+            json!({"enum": targets.collect::<Vec<_>>(), "examples": ["aarch64-unknown-linux-musl"]})
         }
         "the path of a file" => json!({"minLength": 1, "examples": ["certs/corp.pem"]}),
         other => panic!("say here what {other} is in JSON Schema"),

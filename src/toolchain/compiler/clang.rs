@@ -79,11 +79,22 @@ fn kit(ask: &Ask<'_>, clang: &str, headers: &Headers) -> Result<String> {
     let key = Digest::of(format!("{text}\n{}", links.join("\n")).as_bytes());
     let kit = ask.site.kits.kit("clang", &key, |place| {
         script::write(place, "clang", &text)?;
+        empty_libraries(place)?;
         link_headers(place, headers)
     })?;
     let path = kit.join("clang").into_os_string().into_string();
     path.ok()
         .context("the path of the build cache is not UTF-8")
+}
+
+/// What musl has in its one library other C libraries have in these, so programs are linked with them by name.
+fn empty_libraries(place: &Path) -> Result<()> {
+    let library = place.join("lib");
+    std::fs::create_dir(&library)?;
+    for name in ["m", "pthread", "rt", "dl", "util"] {
+        std::fs::write(library.join(format!("lib{name}.a")), "!<arch>\n")?;
+    }
+    Ok(())
 }
 
 fn link_headers(place: &Path, headers: &Headers) -> Result<()> {
@@ -95,7 +106,8 @@ fn link_headers(place: &Path, headers: &Headers) -> Result<()> {
     Ok(())
 }
 
-/// What a later `--target` says is the same in rust's words. Words that mean "do not link" come from clang's manual.
+/// What a later `--target` says is the same in rust's words. Trial programs take what the processor lacks from rust's compiler library,
+/// which names a function of the standard library for unwinding that no C program calls. Words that mean "do not link" come from clang's manual.
 fn wrapper(ask: &Ask<'_>, clang: &str, headers: &Headers) -> Result<String> {
     let musl = headers
         .musl
@@ -123,7 +135,7 @@ for word do
 done
 set -- --target={triple} -nostdlibinc -isystem {musl} -isystem "$here/include" -Wno-unused-command-line-argument "$@"
 if [ "$links" ]; then
-  set -- "$@" {linker} -static -nostdlib "$lib/self-contained/crt1.o" "$lib/self-contained/crti.o" -L"$lib/self-contained" -lc "$lib"/libcompiler_builtins-*.rlib "$lib/self-contained/crtn.o"
+  set -- "$@" {linker} -static -nostdlib -Wl,--defsym=rust_eh_personality=0 -L"$here/lib" "$lib/self-contained/crt1.o" "$lib/self-contained/crti.o" -L"$lib/self-contained" -lc "$lib"/libcompiler_builtins-*.rlib "$lib/self-contained/crtn.o"
 fi
 exec {clang} "$@"
 "#,

@@ -17,6 +17,9 @@ use super::script;
 use super::script::quoted;
 use crate::digest::Digest;
 
+/// rustc takes a linker's way to speak from its name.
+const LINKER: &str = "link-gcc";
+
 /// A compiler out of zig.
 pub(super) fn as_compiler(ask: &Ask<'_>) -> Result<Answer> {
     let Some(target) = target(ask) else {
@@ -37,7 +40,7 @@ pub(super) fn as_compiler(ask: &Ask<'_>) -> Result<Answer> {
             ("RANLIB", tool("ranlib")),
             ("CXX", tool("c++").filter(|_| cxx)),
         ]),
-        linker: tool("ld").filter(|_| cxx),
+        linker: tool(LINKER).filter(|_| cxx),
         name: format!("zig, {}", zig.display()),
     }))
 }
@@ -112,7 +115,7 @@ fn in_library(library: &Path) -> Option<PathBuf> {
     programs.find(|program| program.is_file())
 }
 
-/// The directory with `cc`, `c++`, `ar`, `ranlib` and `ld`.
+/// The directory with `cc`, `c++`, `ar`, `ranlib` and the linker.
 fn kit(ask: &Ask<'_>, zig: &Path, target: &str) -> Result<PathBuf> {
     let zig = quoted(zig.to_str().context("the path of zig is not UTF-8")?);
     let scripts = [
@@ -120,7 +123,7 @@ fn kit(ask: &Ask<'_>, zig: &Path, target: &str) -> Result<PathBuf> {
         ("c++", compile(&zig, "c++", target)),
         ("ar", format!("#!/bin/sh\nexec {zig} ar \"$@\"\n")),
         ("ranlib", format!("#!/bin/sh\nexec {zig} ranlib \"$@\"\n")),
-        ("ld", link(&zig, target)),
+        (LINKER, link(&zig, target)),
     ];
     let all: String = scripts.iter().map(|(_, text)| text.as_str()).collect();
     ask.site
