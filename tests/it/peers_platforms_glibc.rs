@@ -60,7 +60,7 @@ impl Project {
 
     /// Builds on the base of this name with nothing but rustup, into a layout of the same name and `-out`.
     fn build(&self, base: &str, architecture: &str) -> Run {
-        let machine = Machine::without_compilers(&self.env);
+        let machine = Machine::without_compilers();
         self.build_by(&machine, base, architecture)
     }
 
@@ -128,7 +128,7 @@ fn a_program_that_needs_a_newer_glibc_than_its_base_has_is_refused_and_runs_on_o
         project.on(suite, "amd64");
     }
     configure_linker(&project);
-    let machine = || Machine::without_compilers(&project.env).with(&["cc", "gcc", "ld", "as"]);
+    let machine = || Machine::without_compilers().with(&["cc", "gcc", "ld", "as"]);
     let refused = project
         .build_by(&machine(), "bookworm", "amd64")
         .ends_with(2);
