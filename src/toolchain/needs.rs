@@ -126,6 +126,9 @@ pub(crate) fn c_needs(
     if is_current(&text, question.workspace) && !may_need_c(&text) {
         return Ok(Vec::new());
     }
+    if has_strangers(&text, question.workspace) {
+        return ask(toolchain, question, target);
+    }
     let key = key(&lock, question, target);
     if let Some(known) = question
         .memory
@@ -155,6 +158,14 @@ pub(super) fn is_current(lock: &str, workspace: &Workspace) -> bool {
             .iter()
             .all(|name| locked.contains(name.as_str()))
     })
+}
+
+/// Whether a lock file names packages by path that are no members. Their manifests turn features on and off, and we do not know where they
+/// lie: an answer cannot be remembered.
+fn has_strangers(lock: &str, workspace: &Workspace) -> bool {
+    let all = lock.split("[[package]]").skip(1);
+    let by_path = all.filter(|package| !package.contains("\nsource = "));
+    by_path.count() > workspace.packages.len()
 }
 
 /// The names of the packages in a lock file.

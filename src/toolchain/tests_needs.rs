@@ -296,6 +296,30 @@ fn a_build_script_of_the_users_own_tells_cpp_from_c_and_is_read_again_when_it_ch
 }
 
 #[test]
+fn where_a_package_by_path_is_no_member_nothing_is_remembered() {
+    let machine = Machine::with(&[X86_GNU]);
+    let away = |features: &str| {
+        let text = "[package]\nname = 'away'\nversion = '1.0.0'\nedition = '2021'\n[build-dependencies]\ncc = { path = '../cc', optional = true }\n";
+        machine.file("away/Cargo.toml", &format!("{text}[features]\n{features}"));
+    };
+    away("default = ['cc']\n");
+    machine.file("away/src/lib.rs", "");
+    machine.file("away/build.rs", "fn main() {}\n");
+    let cc = "[package]\nname = 'cc'\nversion = '1.0.0'\nedition = '2021'\n";
+    machine.file("cc/Cargo.toml", cc);
+    machine.file("cc/src/lib.rs", "");
+    let web = "[package]\nname = 'web'\nversion = '1.0.0'\nedition = '2021'\n[dependencies]\naway = { path = '../away' }\n";
+    machine.file("workspace/Cargo.toml", web);
+    machine.file("workspace/src/main.rs", "fn main() {}\n");
+    let workspace = crate::workspace::read(&cargo(), &machine.path("workspace"));
+    let workspace = workspace.expect("a workspace");
+    assert_eq!(predicted(&machine, &workspace, &[]).len(), 1);
+    assert_eq!(predicted(&machine, &workspace, &[]).len(), 1);
+    away("default = []\n");
+    assert!(predicted(&machine, &workspace, &[]).is_empty());
+}
+
+#[test]
 fn a_damaged_memory_is_asked_again() {
     for damaged in [
         json!({}),

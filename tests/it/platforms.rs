@@ -137,15 +137,15 @@ fn a_binary_with_c_code_does_not_split_the_call_of_all() {
 #[test]
 fn a_c_compiler_that_is_missing_is_refused_before_a_registry_is_asked_for_the_base() {
     let env = TestEnv::new();
-    let native = env.workspace("native");
+    let mixed = env.workspace("mixed");
     let sysroot =
-        run(crate::support::command("rustc", &["--print", "sysroot"]).current_dir(&native));
+        run(crate::support::command("rustc", &["--print", "sysroot"]).current_dir(&mixed));
     let tools = Path::new(sysroot.succeeds().stdout().trim()).join("bin");
     let empty = env.path("empty");
     fs::create_dir(&empty).expect("made");
     let words = "build . --push=false --platform linux/arm64 --base localhost:1/nothing:v1";
     run(env
-        .command(&native)
+        .command(&mixed)
         .env("PATH", &empty)
         .env("CARGO", tools.join("cargo"))
         .env("RUSTC", tools.join("rustc"))
