@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::Result;
 
+use crate::base::Base;
 use crate::build::areas::{self, Area};
 use crate::build::groups::{self, Ground, Group};
 use crate::build::survey::{self, Bases};
@@ -112,13 +113,14 @@ pub(crate) fn diagnose(request: &Request, config: &Config, tools: &Tools<'_>) ->
     diagnosis
 }
 
-/// Whether nothing was named and there is no project here.
+/// Whether nothing was named and there is no project here. Targets are installed for a program alone.
 fn is_outside(request: &Request) -> bool {
-    let named = request.what.is_empty()
+    let nothing_named = request.what.is_empty()
         && request.cargo.selection.packages.is_empty()
-        && request.cargo.manifest.is_none();
+        && request.cargo.manifest.is_none()
+        && !request.install_targets;
     let mut upwards = request.directory.ancestors();
-    named && !upwards.any(|directory| directory.join("Cargo.toml").is_file())
+    nothing_named && !upwards.any(|directory| directory.join("Cargo.toml").is_file())
 }
 
 /// The first directory that was pointed at: the toolchain there may be another one.
@@ -142,6 +144,7 @@ impl Diagnosis {
     fn platforms(&mut self, asked: Asked<'_>, tools: &Tools<'_>) -> Result<()> {
         plan::look(asked.request)?;
         let areas = areas::areas(asked, tools)?;
+        survey::tell_what_is_idle(&areas, asked, tools);
         let wanted = survey::wanted(&areas, asked)?;
         let groups = groups::groups(&wanted, asked, tools)?;
         let bases = self.bases(&wanted, tools);
@@ -159,7 +162,8 @@ impl Diagnosis {
         }
         self.install = targets::commands(&groups);
         if !self.sections.iter().any(Section::is_refused) {
-            survey::plan(asked.request, asked.config, tools)?;
+            let wanted: Vec<&Wanted<'_>> = wanted.iter().map(|(_, one)| one).collect();
+            survey::decided(&groups, &wanted, ground)?;
         }
         Ok(())
     }
@@ -204,10 +208,14 @@ fn refused(error: anyhow::Error) -> Section {
 
 /// How the binaries of one call would be linked for one platform, and on which bases they go.
 fn considered(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Vec<Finding> {
-    let binaries: Vec<&str> = group.candidates().map(|one| one.binary).collect();
-    let mut findings = vec![Finding::of("binaries", Ok(binaries.join(", ")))];
-    let chosen = group.chosen(platform, ground);
-    let is_static = !chosen.as_ref().is_ok_and(|chosen| !chosen.link.is_static);
+    let mut findings = vec![Finding::of("binaries", Ok(binaries(group)))];
+    let resolved = served::bases(group, platform, ground);
+    let had = |(one, base): &(&Wanted<'_>, Result<Base>)| {
+        Some((one.base_key(), base.as_ref().ok()?.clone()))
+    };
+    let bases = &resolved.iter().filter_map(had).collect();
+    let chosen = group.chosen(platform, Ground { bases, ..ground });
+    let dynamic = chosen.as_ref().is_ok_and(|one| plan::is_dynamic(&one.link));
     match chosen {
         Ok(chosen) => findings.extend(sentences(chosen)),
         Err(error) => {
@@ -216,15 +224,22 @@ fn considered(group: &Group<'_>, platform: &Platform, ground: Ground<'_>) -> Vec
             findings.push(Finding::of(thing, Err(error)));
         }
     }
-    let mut seen = Vec::new();
-    for one in &group.wanted {
-        if !seen.contains(&&one.base) {
-            seen.push(&one.base);
-            let base = served::base(one, (platform, is_static), ground);
-            findings.push(Finding::of("base", base));
+    let told = resolved.into_iter().map(|(one, base)| {
+        base.and_then(|base| served::told((one, &base), (platform, dynamic), ground.tools))
+    });
+    findings.extend(told.map(|base| Finding::of("base", base)));
+    findings
+}
+
+/// The names of what one call makes, each once.
+fn binaries(group: &Group<'_>) -> String {
+    let mut names: Vec<&str> = Vec::new();
+    for one in group.candidates() {
+        if !names.contains(&one.binary) {
+            names.push(one.binary);
         }
     }
-    findings
+    names.join(", ")
 }
 
 /// Why it is this link, and what a build would say on the way.

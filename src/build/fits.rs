@@ -136,16 +136,29 @@ pub(super) fn without_loader(
                 .iter()
                 .find(|image| image.platform == link.platform);
             if let Some(image) = image
-                && let Some(contents) = contents(image, tools)?
-                && let Some(loader) = link.platform.loader()
-                && contents.file(loader).is_none()
-                && !has_assets(one)
+                && lacks_loader(image, one, tools)?
             {
                 without.insert((base.name.clone(), link.platform.clone()));
             }
         }
     }
     Ok(without)
+}
+
+/// Whether it is known that a base has no dynamic loader of glibc, and that nothing of `wanted` could bring one.
+pub(super) fn lacks_loader(
+    image: &BaseImage,
+    wanted: &Wanted<'_>,
+    tools: &Tools<'_>,
+) -> Result<bool> {
+    if image.source.store().is_none() {
+        return Ok(true);
+    }
+    let Some(contents) = contents(image, tools)? else {
+        return Ok(false);
+    };
+    let loader = image.platform.loader();
+    Ok(loader.is_some_and(|loader| contents.file(loader).is_none()) && !has_assets(wanted))
 }
 
 /// Assets may be anything, a loader too.

@@ -33,7 +33,14 @@ pub(crate) struct Group<'a> {
     toolchain: Toolchain,
     pub(crate) wanted: Vec<&'a Wanted<'a>>,
     /// Its call, once it was decided.
-    job: Option<Job>,
+    decided: Option<Decided>,
+}
+
+/// A call, and what the user should know about how it links.
+#[derive(Clone, Debug)]
+pub(crate) struct Decided {
+    pub(crate) job: Job,
+    pub(crate) notes: Vec<String>,
 }
 
 /// What makes two binaries need two calls.
@@ -134,7 +141,7 @@ impl<'a> Group<'a> {
             toolchain: toolchain.for_build(&terms.env, &terms.flags)?,
             terms,
             wanted: vec![first],
-            job: None,
+            decided: None,
         })
     }
 
@@ -158,7 +165,7 @@ impl<'a> Group<'a> {
 
     fn join(&mut self, other: Group<'a>) {
         self.wanted.extend(other.wanted);
-        self.job = None;
+        self.decided = None;
     }
 
     /// None yet where `all` of a base are wanted that was not asked.
@@ -186,8 +193,6 @@ impl<'a> Group<'a> {
     /// How all of it is linked for one of its platforms.
     pub(crate) fn chosen(&self, platform: &Platform, ground: Ground<'_>) -> Result<Chosen> {
         let target = toolchain::target(&self.toolchain, platform, self.terms.libc)?;
-        let notes = ground.tools.notes;
-        target.note.iter().for_each(|note| notes.say(note));
         let workspace = &self.area.workspace;
         let question = Question {
             workspace,
@@ -205,9 +210,7 @@ impl<'a> Group<'a> {
             packages: &self.directories(),
             kindnesses: self.terms.kindnesses,
         };
-        let chosen = toolchain::link(&self.toolchain, &target, &needs, site)?;
-        chosen.notes.iter().for_each(|note| notes.say(note));
-        Ok(chosen)
+        toolchain::link(&self.toolchain, &target, &needs, site)
     }
 
     /// What the base has to link against, where that is wanted.
@@ -251,7 +254,7 @@ impl<'a> Group<'a> {
     pub(crate) fn prepare(&mut self, asked: Asked<'_>, tools: &Tools<'_>) -> Result<()> {
         if self.terms.base.is_none() {
             let bases = &Bases::new();
-            self.job = Some(self.decided(Ground {
+            self.decided = Some(self.decide(Ground {
                 asked,
                 tools,
                 bases,
@@ -261,12 +264,12 @@ impl<'a> Group<'a> {
     }
 
     /// The call, with every link of it.
-    pub(crate) fn job(&self, ground: Ground<'_>) -> Result<Job> {
-        let known = self.job.clone();
-        known.map_or_else(|| self.decided(ground), Ok)
+    pub(crate) fn decided(&self, ground: Ground<'_>) -> Result<Decided> {
+        let known = self.decided.clone();
+        known.map_or_else(|| self.decide(ground), Ok)
     }
 
-    fn decided(&self, ground: Ground<'_>) -> Result<Job> {
+    fn decide(&self, ground: Ground<'_>) -> Result<Decided> {
         let Terms {
             directory,
             profile,
@@ -277,9 +280,14 @@ impl<'a> Group<'a> {
         } = self.terms.clone();
         let mut env = env;
         env.extend(quieter(ground.asked.request.progress));
-        let link = |platform| Ok(self.chosen(platform, ground)?.link);
-        Ok(Job {
-            links: self.platforms().iter().map(link).collect::<Result<_>>()?,
+        let (mut links, mut notes) = (Vec::new(), Vec::new());
+        for platform in self.platforms() {
+            let chosen = self.chosen(platform, ground)?;
+            links.push(chosen.link);
+            notes.extend(chosen.notes);
+        }
+        let job = Job {
+            links,
             cargo: self.area.cargo.clone(),
             directory,
             target_directory: self.area.workspace.target_directory.clone(),
@@ -288,7 +296,8 @@ impl<'a> Group<'a> {
             flags,
             env,
             wanted: self.binaries(),
-        })
+        };
+        Ok(Decided { job, notes })
     }
 
     fn binaries(&self) -> Vec<compile::Wanted> {

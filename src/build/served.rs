@@ -3,25 +3,39 @@
 use anyhow::{Context, Result};
 
 use crate::base::{self, Base, BaseImage, Choice};
-use crate::build::groups::Ground;
-use crate::build::{fits, survey};
+use crate::build::groups::{Ground, Group};
+use crate::build::{Tools, fits, survey};
 use crate::contents::Contents;
+use crate::plan;
 use crate::plan::wanted::Wanted;
 use crate::platform::Platform;
 
-/// The base of `wanted` for `platform`; for a program that is linked dynamically also whether it has a glibc.
-pub(super) fn base(
-    wanted: &Wanted<'_>,
-    (platform, is_static): (&Platform, bool),
+/// Each base of a group once, with the first that goes on it. One that could not be had for all platforms is asked for this one alone.
+pub(super) fn bases<'a>(
+    group: &Group<'a>,
+    platform: &Platform,
     ground: Ground<'_>,
-) -> Result<String> {
-    let base = match ground.bases.get(&wanted.base_key()) {
-        Some(base) => base.clone(),
-        None => {
-            let alone = Choice::These(std::slice::from_ref(platform));
-            base::resolve(&wanted.base, alone, survey::shelf(ground.tools))?
+) -> Vec<(&'a Wanted<'a>, Result<Base>)> {
+    let mut first: Vec<&Wanted<'_>> = Vec::new();
+    for one in &group.wanted {
+        if !first.iter().any(|known| known.base == one.base) {
+            first.push(one);
         }
+    }
+    let alone = Choice::These(std::slice::from_ref(platform));
+    let base = |one: &Wanted<'_>| match ground.bases.get(&one.base_key()) {
+        Some(base) => Ok(base.clone()),
+        None => base::resolve(&one.base, alone, survey::shelf(ground.tools)),
     };
+    first.into_iter().map(|one| (one, base(one))).collect()
+}
+
+/// The base of `wanted` for `platform`; a program that is linked dynamically is refused one that is known to have no glibc.
+pub(super) fn told(
+    (wanted, base): (&Wanted<'_>, &Base),
+    (platform, is_dynamic): (&Platform, bool),
+    tools: &Tools<'_>,
+) -> Result<String> {
     let mut images = base.images.iter();
     let image = images.find(|image| image.platform == *platform);
     let image = image.with_context(|| format!("`{}` has nothing for {platform}", base.name))?;
@@ -29,17 +43,17 @@ pub(super) fn base(
         Some(digest) => format!("`{}` has {digest}", base.name),
         None => format!("`{}`, made by rbuild", base.name),
     };
-    Ok(match is_static {
-        true => told,
-        false => format!("{told}, {}", glibc(&base, image, ground)?),
-    })
+    if !is_dynamic {
+        return Ok(told);
+    }
+    if fits::lacks_loader(image, wanted, tools)? {
+        return Err(plan::without_glibc(wanted.candidate.binary, &base.name).into());
+    }
+    Ok(format!("{told}, {}", glibc(base, image, tools)?))
 }
 
-fn glibc(base: &Base, image: &BaseImage, ground: Ground<'_>) -> Result<String> {
-    if image.source.store().is_none() {
-        return Ok("without glibc".to_owned());
-    }
-    let Some(contents) = fits::contents(image, ground.tools)? else {
+fn glibc(base: &Base, image: &BaseImage, tools: &Tools<'_>) -> Result<String> {
+    let Some(contents) = fits::contents(image, tools)? else {
         let way = base.way_to_layers().unwrap_or_default();
         return Ok(format!(
             "of which the layers are not here, so its glibc is not known; {way}"

@@ -10,7 +10,7 @@ use anyhow::Result;
 
 use crate::base::{self, Base, Choice, Shelf};
 use crate::build::areas::{self, Area};
-use crate::build::groups::{self, Ground, Group};
+use crate::build::groups::{self, Decided, Ground, Group};
 use crate::build::{Tools, base_layers, fits, layers, targets};
 use crate::compile::{self, Job};
 use crate::config::Config;
@@ -62,36 +62,47 @@ pub(crate) fn plan(request: &Request, config: &Config, tools: &Tools<'_>) -> Res
         .iter_mut()
         .try_for_each(|group| group.prepare(asked, tools))?;
     let wanted: Vec<&Wanted<'_>> = wanted.iter().map(|(_, one)| one).collect();
-    let bases = bases(&wanted, tools)?;
-    let groups = groups::settled(groups, &bases);
+    let bases = &bases(&wanted, tools)?;
+    let groups = groups::settled(groups, bases);
     targets::look(&groups, request)?;
-    let jobs = jobs(&groups, (asked, tools), &bases)?;
-    let known = known(jobs, bases, &wanted, (request, tools))?;
-    let plan = plan::plan(asked, &wanted, known)?;
+    decided(
+        &groups,
+        &wanted,
+        Ground {
+            asked,
+            tools,
+            bases,
+        },
+    )
+}
+
+/// The plan of groups whose bases and targets are here. What a user should know of its links is said last: a refusal needs no note.
+pub(super) fn decided(
+    groups: &[Group<'_>],
+    wanted: &[&Wanted<'_>],
+    ground: Ground<'_>,
+) -> Result<Plan> {
+    let tools = ground.tools;
+    let decided = groups.iter().map(|group| group.decided(ground));
+    let decided: Vec<Decided> = decided.collect::<Result<_>>()?;
+    let (jobs, notes): (Vec<Job>, Vec<Vec<String>>) =
+        decided.into_iter().map(|one| (one.job, one.notes)).unzip();
+    let known = known(compile::group(jobs), wanted, ground)?;
+    let plan = plan::plan(ground.asked, wanted, known)?;
     plan.images.iter().try_for_each(layers::look)?;
     look_at_targets(&plan, tools)?;
     base_layers::look(&plan, tools)?;
+    notes
+        .iter()
+        .flatten()
+        .for_each(|note| tools.notes.say(note));
     Ok(plan)
 }
 
-fn tell_what_is_idle(areas: &[Area], asked: Asked<'_>, tools: &Tools<'_>) {
+pub(super) fn tell_what_is_idle(areas: &[Area], asked: Asked<'_>, tools: &Tools<'_>) {
     let workspaces: Vec<&Workspace> = areas.iter().map(|area| &area.workspace).collect();
     let idle = asked.idle(&workspaces);
     idle.iter().for_each(|note| tools.notes.say(note));
-}
-
-fn jobs(
-    groups: &[Group<'_>],
-    (asked, tools): (Asked<'_>, &Tools<'_>),
-    bases: &Bases,
-) -> Result<Vec<Job>> {
-    let ground = Ground {
-        asked,
-        tools,
-        bases,
-    };
-    let jobs = groups.iter().map(|group| group.job(ground));
-    Ok(compile::group(jobs.collect::<Result<_>>()?))
 }
 
 /// Everything that was selected, in the order of the areas.
@@ -129,22 +140,22 @@ fn refuse_ours(flag: &str) -> Result<()> {
     )
 }
 
-fn known(
-    jobs: Vec<Job>,
-    bases: Bases,
-    wanted: &[&Wanted<'_>],
-    (request, tools): (&Request, &Tools<'_>),
-) -> Result<Known> {
-    let needs_layers = !request.targets.is_empty();
+fn known(jobs: Vec<Job>, wanted: &[&Wanted<'_>], ground: Ground<'_>) -> Result<Known> {
+    let Ground {
+        asked,
+        tools,
+        bases,
+    } = ground;
+    let needs_layers = !asked.request.targets.is_empty();
     let absent = if needs_layers {
-        absent(&bases, tools.store)?
+        absent(bases, tools.store)?
     } else {
         BTreeMap::new()
     };
     Ok(Known {
-        without_loader: fits::without_loader(&jobs, &bases, (wanted, tools))?,
+        without_loader: fits::without_loader(&jobs, bases, (wanted, tools))?,
         jobs,
-        bases,
+        bases: bases.clone(),
         absent,
         kodata: kodata(wanted),
         registry: tools.registry.cloned(),

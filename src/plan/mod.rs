@@ -233,16 +233,18 @@ fn refuse_dynamic_on_static(known: &Known, images: &[ImagePlan]) -> Result<()> {
             .filter(lacks)
             .find(|image| image.holds(wanted));
         if let Some(image) = image {
-            let message = format!(
-                "`{}` is linked with glibc dynamically, which the base `{}` does not have",
-                wanted.binary, image.base.name
-            );
-            return Err(Fault::refused(message)
-                .hint("choose a base with glibc, or drop `libc: gnu` from .builder.yaml")
-                .into());
+            return Err(without_glibc(&wanted.binary, &image.base.name).into());
         }
     }
     Ok(())
+}
+
+/// The refusal of a dynamic program on a base that cannot load it.
+pub(crate) fn without_glibc(binary: &str, base: &Name) -> Fault {
+    Fault::refused(format!(
+        "`{binary}` is linked with glibc dynamically, which the base `{base}` does not have"
+    ))
+    .hint("choose a base with glibc, or drop `libc: gnu` from .builder.yaml")
 }
 
 /// Every dynamic link, with every binary that it makes.

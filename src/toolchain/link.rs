@@ -147,7 +147,7 @@ fn unknown(platform: &Platform) -> Fault {
 fn no_musl(platform: &Platform) -> Fault {
     Fault::refused(format!("cannot link {platform} with musl"))
         .because("rustup has no musl target for this platform")
-        .hint("use `libc: auto` or `libc: gnu`, and a base image with glibc")
+        .hint("use `libc: auto`, or `libc: gnu` and a base with glibc")
 }
 
 /// Where the program lies, and what may be used for its link.
@@ -186,6 +186,7 @@ pub(crate) fn link(
     let host = host(&ask)?;
     let mut notes: Vec<String> = [linker.note, host.note].into_iter().flatten().collect();
     reasons.extend(notes.iter().cloned());
+    notes.extend(target.note.clone());
     let mut rustflags = flags::remaps(toolchain, site.root, target.triple);
     rustflags.extend(configured);
     if target.asks_static {
@@ -292,7 +293,7 @@ impl Linker {
     /// The same, although `reason` kept `platform` from being linked against its base.
     pub(super) fn instead(self, platform: &Platform, reason: &str) -> Linker {
         let note = format!(
-            "{platform} is linked by {} and not against its base: {reason}",
+            "{platform} is linked by {}, not against its base: {reason}",
             self.name
         );
         Linker {

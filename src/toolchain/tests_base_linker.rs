@@ -83,7 +83,7 @@ fn who_links_instead_of_the_bases_libraries_is_said() {
     machine.file("path/cc", "");
     let chosen = linked_on(&machine.toolchain(&[]), "linux/arm64", &lacking()).expect("a linker");
     assert_eq!(chosen.link.linker.as_deref(), Some("aarch64-linux-gnu-gcc"));
-    let expected = "linux/arm64 is linked by `aarch64-linux-gnu-gcc` and not against its base: its layers are not here; \
+    let expected = "linux/arm64 is linked by `aarch64-linux-gnu-gcc`, not against its base: its layers are not here; \
                     run `rbuild cache warm --layers it`";
     assert_eq!(chosen.notes, [expected]);
     assert!(chosen.reasons.contains(&expected.to_owned()));

@@ -119,9 +119,28 @@ fn a_base_that_cannot_be_linked_against_is_said_with_the_mend_and_this_machines_
     let project = Project::new("hello", "libgcc_s.so.1");
     let built = project.build();
     built
-        .says("is linked by `cc`, this machine's own and not against its base")
+        .says("is linked by `cc`, this machine's own, not against its base")
         .says("has no `libgcc_s.so.1`")
         .says("`libc: musl`");
+}
+
+#[test]
+fn the_doctor_tells_what_links_for_a_platform_although_the_base_lacks_another() {
+    let project = Project::new("hello", "none");
+    let platform = format!("linux/{}", architecture());
+    let words = format!("doctor --base oci:base:it --platform {platform},linux/riscv64");
+    let told = project.env.rbuild(&project.directory, &words).ends_with(2);
+    let shown = told.stdout();
+    let mut blocks = shown.split("\n\n").skip(1);
+    let here = blocks.next().unwrap_or_default();
+    assert!(here.starts_with(&format!("{platform}: ready\n")), "{shown}");
+    assert!(here.contains("against the base's own libraries"), "{shown}");
+    let other = blocks.next().unwrap_or_default();
+    assert!(other.starts_with("linux/riscv64: not ready\n"), "{shown}");
+    assert!(
+        other.contains("it has no image for linux/riscv64"),
+        "{shown}"
+    );
 }
 
 /// As [`Project`], for arm64 with the libraries of Debian's cross gcc.

@@ -10,6 +10,7 @@ use std::net::TcpListener;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 
+use crate::served::served;
 use crate::support::{TestEnv, run, tree};
 
 #[test]
@@ -44,6 +45,22 @@ fn o04_offline_nobody_is_asked_for_a_base() {
         assert!(shown.contains("`rbuild cache warm"), "{shown}");
     }
     assert!(listener.accept().is_err(), "somebody connected");
+}
+
+#[test]
+fn what_a_build_asks_a_registry_is_asked_by_the_doctor_and_each_of_it_once() {
+    let env = TestEnv::new();
+    let hello = env.workspace("hello");
+    let base = served(&env);
+    let asked = |words: &str| {
+        env.rbuild(&hello, &format!("{words} --base {}", base.tag()))
+            .succeeds();
+        base.asked()
+    };
+    let cold = asked("doctor");
+    assert_eq!(cold.len(), 4, "{cold:?}");
+    assert_eq!(asked("doctor"), ["HEAD v1"]);
+    assert_eq!(asked("build . --push=false --dry-run"), ["HEAD v1"]);
 }
 
 #[test]
