@@ -6,6 +6,7 @@
 mod base;
 mod build;
 mod buildcache;
+mod bundle;
 mod cache;
 mod cli;
 mod compile;
@@ -20,6 +21,7 @@ mod layer;
 mod media;
 mod network;
 mod notes;
+mod outfile;
 mod plan;
 mod platform;
 mod process;

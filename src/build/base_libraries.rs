@@ -127,11 +127,7 @@ fn placed(
         .collect();
     let key = Digest::of(&json::canonical(&json!({"layers": layers, "found": found})));
     let copy = kits.kit("base-copies", &key, |place| {
-        let paths: Vec<String> = found.iter().map(|(_, path)| path.clone()).collect();
-        contents.copy(&paths, stores, place)?;
-        for (name, path) in found {
-            fs::rename(place.join(toolchain::file_name(path)), place.join(name))?;
-        }
+        contents.copy(found, stores, place)?;
         Ok(fs::write(place.join(NAME), name(place, found)?)?)
     })?;
     let name: Digest = fs::read_to_string(copy.join(NAME))?

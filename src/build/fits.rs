@@ -63,7 +63,6 @@ fn fits(
     contents: &Contents,
 ) -> Result<()> {
     let name = image.base.name.to_string();
-    let way = image.base.way_to_layers();
     Ok(compile::fits(
         program,
         Home {
@@ -71,7 +70,6 @@ fn fits(
             contents,
             library_path: &library_path(image, base),
             added: &layers::paths(image)?,
-            way: way.as_deref(),
         },
     )?)
 }

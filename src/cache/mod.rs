@@ -1,7 +1,12 @@
 //! What `rbuild cache …` looks at: which images a store names, how complete they are, whether their bytes are sound.
 //!
-//! Only `warm.rs` changes anything. Damage is reported, never repaired here.
+//! Only `warm.rs` and `import.rs` change anything. Damage is reported, never repaired here.
 
+pub(crate) mod entry;
+pub(crate) mod export;
+pub(crate) mod import;
+mod reach;
+mod unpack;
 pub(crate) mod warm;
 
 use std::collections::BTreeSet;

@@ -80,6 +80,10 @@ pub(crate) enum CacheAction {
     Ls,
     /// Hash every blob again; exit code 5 if one is damaged
     Verify,
+    /// Write images of the cache as an OCI layout, to be carried: a directory, or one tar
+    Export(ExportArguments),
+    /// Bring images of an OCI layout into the cache: a directory, or one tar
+    Import(ImportArguments),
     /// Print the directory of the cache
     Dir,
 }
@@ -103,6 +107,32 @@ pub(crate) struct WarmArguments {
     pub(crate) jobs: Option<u16>,
     #[command(flatten)]
     pub(crate) registry: RegistryArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ExportArguments {
+    /// Where to: a directory that is not there yet, a file whose name ends in .tar, or - for a tar on standard output
+    #[arg(value_name = "DIR|FILE.tar|-")]
+    pub(crate) to: PathBuf,
+    /// Names or digests of images in the cache [default: all of them]
+    #[arg(value_name = "REF")]
+    pub(crate) images: Vec<String>,
+    /// Platforms, or all that the image has [default: those that are in the cache]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub(crate) platform: Vec<String>,
+    /// Refuse images whose layers are not all in the cache
+    #[arg(long)]
+    pub(crate) layers: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct ImportArguments {
+    /// Where from: an OCI layout directory, a tar of one, or - for a tar on standard input
+    #[arg(value_name = "DIR|FILE.tar|-")]
+    pub(crate) from: PathBuf,
+    /// Record the names too; without it images can be used by their digests alone
+    #[arg(long)]
+    pub(crate) trust_names: bool,
 }
 
 #[derive(Debug, Subcommand)]

@@ -1,4 +1,4 @@
-//! `rbuild cache ls|verify|dir`; `warm` has a file of its own.
+//! `rbuild cache ls|verify|dir`; `warm`, `export` and `import` have files of their own.
 
 use std::path::Path;
 
@@ -6,6 +6,7 @@ use anyhow::Result;
 
 use crate::cache::{self, Listed, Verified};
 use crate::cli::args::CacheAction;
+use crate::cli::carry;
 use crate::cli::report;
 use crate::cli::warm;
 use crate::cli::world::World;
@@ -17,6 +18,8 @@ pub(crate) fn run(action: &CacheAction, world: &World) -> Result<()> {
     let root = world.cache()?;
     match action {
         CacheAction::Warm(arguments) => warm::run(arguments, world),
+        CacheAction::Export(arguments) => carry::export(arguments, world),
+        CacheAction::Import(arguments) => carry::import(arguments, world),
         CacheAction::Dir => report::answer(&format!("{}\n", root.display())),
         CacheAction::Ls => list(&root),
         CacheAction::Verify => verify(&root),

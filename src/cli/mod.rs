@@ -6,6 +6,7 @@ mod args;
 mod bars;
 mod build;
 mod cache;
+mod carry;
 mod config;
 mod doctor;
 mod doctor_arguments;

@@ -68,6 +68,17 @@ pub(crate) fn answer(text: &str) -> Result<()> {
     }
 }
 
+/// Standard output for bytes that no terminal should see, a tar for instance.
+pub(crate) fn raw_answer() -> Result<impl Write> {
+    let stdout = io::stdout();
+    match stdout.is_terminal() {
+        false => Ok(stdout.lock()),
+        true => Err(Fault::refused("standard output is a terminal")
+            .hint("send it to a file or a program: `… > FILE`, `… | ssh HOST …`")
+            .into()),
+    }
+}
+
 /// Prints an error with its reasons and hints, and gives the exit code.
 pub(crate) fn failure(error: &anyhow::Error) -> u8 {
     tell(&told(error, is_coloured()));

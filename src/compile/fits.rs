@@ -20,8 +20,6 @@ pub(crate) struct Home<'a> {
     pub(crate) library_path: &'a [String],
     /// Paths that the image has beside its base, with a `/` in front: assets.
     pub(crate) added: &'a BTreeSet<String>,
-    /// How its layers come to this machine, if they do.
-    pub(crate) way: Option<&'a str>,
 }
 
 impl Home<'_> {

@@ -7,6 +7,7 @@ use std::path::PathBuf;
 
 use super::Binary;
 use crate::process::Call;
+use crate::toolchain;
 use crate::toolchain::Link;
 use crate::workspace::Cargo;
 use crate::workspace::Features;
@@ -96,8 +97,7 @@ fn sorted(arguments: impl Iterator<Item = String>) -> Vec<String> {
 fn variables(job: &Job) -> Vec<(String, String)> {
     let mut variables = job.env.clone();
     for link in &job.links {
-        let target = link.target.replace('-', "_");
-        let linker = format!("CARGO_TARGET_{}_LINKER", target.to_uppercase());
+        let linker = toolchain::linker_variable(&link.target);
         variables.extend(link.linker.clone().map(|program| (linker, program)));
         variables.extend(link.variables.clone());
     }

@@ -73,7 +73,6 @@ fn judged(
         contents,
         library_path: &library_path,
         added: &added,
-        way: Some("run `rbuild cache warm --layers debian12`"),
     };
     fits(program, home)
 }
@@ -109,11 +108,17 @@ fn a_newer_glibc_than_the_base_has_is_refused_with_both_numbers_and_three_ways_o
     assert_eq!(hints.len(), 3);
     assert!(hints[0].contains("`libc: musl`"), "{}", hints[0]);
     assert!(hints[1].contains("glibc 2.38 or newer"), "{}", hints[1]);
-    assert!(
-        hints[2].contains("`rbuild cache warm --layers debian12`"),
-        "{}",
-        hints[2]
-    );
+    assert!(hints[2].contains("the base's own libc"), "{}", hints[2]);
+}
+
+#[test]
+fn a_glibc_that_rbuild_cannot_link_against_is_no_way_out() {
+    let old = library(&[], &["GLIBC_2.17", "GLIBC_2.31"]);
+    let program = program(&["libc.so.6"], &[("libc.so.6", "GLIBC_2.38", false)]);
+    let home = debian(&[("lib/x86_64-linux-gnu/libc.so.6", old)]);
+    let fault = judged(&program, (&home, &[], &[])).expect_err("refused");
+    assert!(fault.to_string().ends_with("has 2.31"), "{fault}");
+    assert_eq!(fault.hints().len(), 2);
 }
 
 #[test]

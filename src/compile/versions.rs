@@ -3,6 +3,7 @@
 use super::fits::{Home, Program};
 use crate::contents::Library;
 use crate::fault::Fault;
+use crate::toolchain;
 
 /// glibc's versions: `GLIBC_2.36`.
 const GLIBC: &str = "GLIBC_";
@@ -51,16 +52,11 @@ fn lacks(program: Program<'_>, (library, version): (&str, &str), home: Home<'_>)
     let fault = Fault::refused(message)
         .hint("link statically with `libc: musl` in .builder.yaml, which needs nothing of the base")
         .hint(newer);
-    fault.hint(own_libc(home))
-}
-
-/// The third way out: symbols then cannot exceed the base.
-fn own_libc(home: Home<'_>) -> String {
-    let own = "or link against the base's own libc, as rbuild does for pure Rust where no linker is configured";
-    match home.way {
-        Some(way) => format!("{own} and its layers are here: {way}"),
-        None => own.to_owned(),
+    if Some(parts(&glibc)) < number(toolchain::OLDEST) {
+        return fault;
     }
+    // Symbols then cannot exceed the base.
+    fault.hint("or let rbuild link against the base's own libc, as it does for pure Rust where no linker is configured")
 }
 
 /// The version of glibc that the base has, such as `2.36`; empty if it has none.

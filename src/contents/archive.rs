@@ -16,20 +16,20 @@ pub(super) const MEMBERS: u64 = 4_000_000;
 
 /// One thing in a tar.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct Member {
+pub(crate) struct Member {
     /// As it is written, whatever that is.
-    pub(super) path: String,
-    pub(super) kind: Kind,
+    pub(crate) path: String,
+    pub(crate) kind: Kind,
     /// The content's, in bytes.
-    pub(super) size: u64,
+    pub(crate) size: u64,
     /// Which member it is, counted from 0: what finds it again.
-    pub(super) number: u64,
+    pub(crate) number: u64,
     /// Whether the content is a list of holes with what is between them.
-    pub(super) is_sparse: bool,
+    pub(crate) is_sparse: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     File,
     Directory,
     Link(String),
@@ -47,24 +47,27 @@ struct Before {
     is_sparse: bool,
 }
 
-pub(super) struct Archive<R: Read> {
+pub(crate) struct Archive<R: Read> {
     content: Take<R>,
     padding: u64,
     /// How many there were so far.
     pub(super) members: u64,
+    /// Whether its end was seen, a block of zeros: one that is cut off between two members has none.
+    pub(crate) is_ended: bool,
 }
 
 impl<R: Read> Archive<R> {
-    pub(super) fn new(tar: R) -> Archive<R> {
+    pub(crate) fn new(tar: R) -> Archive<R> {
         Archive {
             content: tar.take(0),
             padding: 0,
             members: 0,
+            is_ended: false,
         }
     }
 
     /// The content of the member that came last.
-    pub(super) fn content(&mut self) -> &mut impl Read {
+    pub(crate) fn content(&mut self) -> &mut impl Read {
         &mut self.content
     }
 
@@ -74,7 +77,7 @@ impl<R: Read> Archive<R> {
 
     /// The next member; what was not read of the last one is passed over. `None` after the two blocks of zeros, or where the bytes end
     /// between two members.
-    pub(super) fn next(&mut self) -> io::Result<Option<Member>> {
+    pub(crate) fn next(&mut self) -> io::Result<Option<Member>> {
         let mut before = Before::default();
         while let Some(header) = self.header()? {
             let kind = header.entry_type();
@@ -118,6 +121,7 @@ impl<R: Read> Archive<R> {
             return Ok(None);
         };
         if block.iter().all(|byte| *byte == 0) {
+            self.is_ended = true;
             return Ok(None);
         }
         self.members += 1;

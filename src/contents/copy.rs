@@ -22,19 +22,19 @@ const LARGEST: u64 = 256 << 20;
 type Members = BTreeMap<u64, Vec<String>>;
 
 impl Contents {
-    /// Copies the libraries at these paths into the directory `to`, each under the last part of its path as it is asked for, whatever
-    /// links it leads through. An error leaves some files there.
-    pub(crate) fn copy(&self, paths: &[String], stores: &[&Store], to: &Path) -> Result<()> {
+    /// Copies libraries into the directory `to`: for each the name that it gets there, which is a word of ours, and its path in the image.
+    /// An error leaves some files there.
+    pub(crate) fn copy(
+        &self,
+        libraries: &[(String, String)],
+        stores: &[&Store],
+        to: &Path,
+    ) -> Result<()> {
         let mut wanted: BTreeMap<usize, Members> = BTreeMap::new();
-        for path in paths {
+        for (name, path) in libraries {
             let (layer, member) = self.lies(path)?;
-            let name = path.rsplit('/').next().unwrap_or_default().to_owned();
-            wanted
-                .entry(layer)
-                .or_default()
-                .entry(member)
-                .or_default()
-                .push(name);
+            let members = wanted.entry(layer).or_default();
+            members.entry(member).or_default().push(name.clone());
         }
         for (layer, mut members) in wanted {
             let layer = &self.layers[layer];

@@ -3,7 +3,7 @@
 //! Layers are hostile until proven otherwise: what they cost is bounded (`scan.rs`, `archive.rs`, `unpack.rs`), and no name in them is
 //! ever a path on this machine. What was found is remembered by the digests of the layers, so that they are read once.
 
-mod archive;
+pub(crate) mod archive;
 mod copy;
 pub(crate) mod elf;
 mod scan;

@@ -4,7 +4,6 @@
 //! re-serialised here: bytes are copied, and hashed while they are.
 
 mod archive;
-mod file;
 mod layout;
 mod origins;
 mod pushed;
@@ -21,6 +20,7 @@ use crate::digest::Descriptor;
 use crate::fault::{Fault, Kind};
 use crate::image::Image;
 use crate::notes::Notes;
+use crate::outfile;
 use crate::reference::Reference;
 use crate::registry::Registry;
 use crate::store::Blob;
@@ -139,14 +139,14 @@ impl Shelves {
 pub(crate) fn look(target: &Target, notes: &Notes) -> Result<()> {
     match target {
         Target::Layout(directory) => layout::look(directory, notes),
-        Target::Archive(file) | Target::Tarball(file) => file::look(file),
+        Target::Archive(file) | Target::Tarball(file) => outfile::look(file),
         Target::Registry(_) => Ok(()),
     }
 }
 
 /// The same for a file that tells about images.
 pub(crate) fn look_at_file(path: &Path) -> Result<()> {
-    file::look(path)
+    outfile::look(path)
 }
 
 /// Writes all `images` to `target`; a registry is told one image after the other, by [`parcel`].

@@ -8,8 +8,8 @@ use serde_json::{Map, Value, json};
 
 use crate::digest::Digest;
 use crate::json;
+use crate::outfile;
 use crate::publish::Finished;
-use crate::publish::file;
 
 /// One image's line for standard output, and what `--metadata-file` tells of it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -45,7 +45,7 @@ impl Receipt {
 
 /// `--image-refs`: a line for each image; an index is followed by its children.
 pub(crate) fn write_references(path: &Path, images: &[Finished]) -> Result<()> {
-    file::replace(path, |writer| {
+    outfile::replace(path, |writer| {
         Ok(images
             .iter()
             .flat_map(lines)
@@ -76,7 +76,7 @@ pub(crate) fn write_metadata(path: &Path, images: &[Finished]) -> Result<()> {
                 .collect::<Map<_, _>>(),
         ),
     };
-    file::replace(path, |writer| {
+    outfile::replace(path, |writer| {
         writer.write_all(&json::canonical(&value))?;
         Ok(writer.write_all(b"\n")?)
     })

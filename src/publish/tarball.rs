@@ -7,21 +7,21 @@ use anyhow::{Context, Result, bail};
 use serde_json::{Value, json};
 use tar::Builder;
 
+use crate::bundle::{append, append_blob};
 use crate::digest::Descriptor;
 use crate::image::Image;
 use crate::json;
-use crate::publish::archive::{append, append_blob};
-use crate::publish::file;
+use crate::outfile;
 use crate::publish::{Finished, Shelves};
 
 pub(crate) fn write(path: &Path, images: &[Finished], shelves: &Shelves) -> Result<()> {
     let entries: Vec<Value> = images.iter().map(entry).collect::<Result<_>>()?;
-    file::replace(path, |writer| {
+    outfile::replace(path, |writer| {
         let mut archive = Builder::new(writer);
         let mut written = BTreeSet::new();
         for (name, blob) in images.iter().flat_map(files) {
             if written.insert(name.clone()) {
-                append_blob(&mut archive, (&name, &blob), shelves)?;
+                append_blob(&mut archive, (&name, &blob), shelves.blob(&blob)?)?;
             }
         }
         append(

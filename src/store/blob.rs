@@ -111,7 +111,11 @@ impl Store {
         (is_object && Digest::of(&bytes) == *digest).then_some(bytes)
     }
 
-    fn open_blob(&self, digest: &Digest, size: Option<u64>) -> Result<Option<Regular>, Error> {
+    pub(super) fn open_blob(
+        &self,
+        digest: &Digest,
+        size: Option<u64>,
+    ) -> Result<Option<Regular>, Error> {
         self.refuse_links()?;
         match regular::open(&self.blob_path(digest))? {
             Found::Nothing => Ok(None),

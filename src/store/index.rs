@@ -26,8 +26,8 @@ use crate::media::CONTAINERD_NAME;
 use crate::media::REF_NAME;
 
 /// In bytes.
-const LIMIT: u64 = 16 * 1024 * 1024;
-const ENTRY_LIMIT: usize = 100_000;
+pub(super) const LIMIT: u64 = 16 * 1024 * 1024;
+pub(super) const ENTRY_LIMIT: usize = 100_000;
 
 impl Store {
     /// What the index lists, in its order; entries that are no descriptors of ours are passed over.
@@ -168,7 +168,7 @@ impl Index {
     }
 
     /// Go programs write an empty list as `null`.
-    fn parse(bytes: &[u8]) -> Option<Index> {
+    pub(super) fn parse(bytes: &[u8]) -> Option<Index> {
         let Value::Object(mut rest) = json::parse(bytes).ok()? else {
             return None;
         };
@@ -203,11 +203,11 @@ pub(super) fn to_descriptor(entry: &Value) -> Option<Descriptor> {
     serde_json::from_value(entry.clone()).ok()
 }
 
-fn digest_of(entry: &Value) -> Option<Digest> {
+pub(super) fn digest_of(entry: &Value) -> Option<Digest> {
     entry.get("digest")?.as_str()?.parse().ok()
 }
 
-fn ref_name(entry: &Value) -> Option<&str> {
+pub(super) fn ref_name(entry: &Value) -> Option<&str> {
     entry.get("annotations")?.get(REF_NAME)?.as_str()
 }
 

@@ -2,7 +2,8 @@
 //!
 //! A kit appears whole or not at all and never changes: what it is made of goes into its key. It holds nothing that cannot be made again.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
@@ -33,6 +34,7 @@ impl Store {
                 Error::of_io("create a directory in", &self.temp_directory(), error)
             })?;
         fill(made.path())?;
+        sync(made.path()).map_err(|error| Error::of_io("sync", made.path(), error))?;
         match fs::rename(made.path(), &place) {
             // The name of what was a temporary directory is no longer there to be removed.
             Ok(()) => drop(made.keep()),
@@ -42,6 +44,20 @@ impl Store {
         }
         Ok(place)
     }
+}
+
+/// Writes to the disk what `directory` holds, so that a power cut leaves no kit of empty files under its name. Links lead elsewhere.
+fn sync(directory: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(directory)? {
+        let entry = entry?;
+        let kind = entry.file_type()?;
+        if kind.is_dir() {
+            sync(&entry.path())?;
+        } else if kind.is_file() {
+            File::open(entry.path())?.sync_all()?;
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]

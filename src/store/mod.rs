@@ -5,6 +5,7 @@
 //! This room never touches the network, never reads the clock and never prints.
 
 mod blob;
+mod carry;
 mod index;
 mod kit;
 mod layout;
@@ -31,6 +32,7 @@ use crate::fault::Kind;
 use crate::notes::Notes;
 
 pub(crate) use blob::Blob;
+pub(crate) use carry::{Staging, entries_of};
 pub(crate) use writer::BlobWriter;
 
 /// An OCI layout directory; cheap to clone. Two values for one directory, in one process or in two, get along.

@@ -66,7 +66,7 @@ impl Store {
         Ok(good)
     }
 
-    fn standing(&self, descriptor: &Descriptor) -> Result<Standing, Error> {
+    pub(super) fn standing(&self, descriptor: &Descriptor) -> Result<Standing, Error> {
         let path = self.blob_path(&descriptor.digest);
         match regular::open(&path) {
             Ok(Found::Nothing) => Ok(Standing::Absent),
@@ -111,7 +111,7 @@ impl Store {
 }
 
 /// What is there under the name of a digest.
-enum Standing {
+pub(super) enum Standing {
     Absent,
     Good,
     Wrong(Identity),

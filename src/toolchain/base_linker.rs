@@ -76,6 +76,10 @@ fn program(ask: &Ask<'_>, libraries: &Path) -> Result<Result<String, String>> {
     else {
         return Ok(Err("this toolchain has no rust-lld".to_owned()));
     };
+    if !start::is_known(target.triple) {
+        let reason = format!("rbuild cannot start a program for `{}`", target.triple);
+        return Ok(Err(reason));
+    }
     let is_host = target.triple == toolchain.host;
     if is_host && toolchain.on_path("cc") && host_may_need_c(ask.site.root) {
         let reason = "build scripts of this program may bring C, which `cc` links";

@@ -9,7 +9,6 @@ mod configured;
 mod gcc;
 mod headers;
 mod refusal;
-mod script;
 mod zig;
 
 use anyhow::Result;

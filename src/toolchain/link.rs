@@ -241,7 +241,7 @@ fn host(ask: &Ask<'_>) -> Result<ForHost> {
 }
 
 /// The variable by which cargo is told a linker.
-pub(super) fn linker_variable(triple: &str) -> String {
+pub(crate) fn linker_variable(triple: &str) -> String {
     let triple = triple.to_uppercase().replace('-', "_");
     format!("CARGO_TARGET_{triple}_LINKER")
 }
@@ -320,11 +320,14 @@ fn linker(ask: &Ask<'_>, rustflags: &[String], compiler: Option<&Compiler>) -> R
     gnu::linker(ask)
 }
 
-/// `-Clinker=x` and `-C linker=x`.
+/// `-Clinker=x`, `-C linker=x` and `--codegen=linker=x`.
 pub(super) fn names_linker(rustflags: &[String]) -> bool {
-    rustflags
-        .iter()
-        .any(|flag| flag.trim_start_matches("-C").starts_with("linker="))
+    let option = |flag: &String| {
+        let short = flag.strip_prefix("-C");
+        let option = short.or_else(|| flag.strip_prefix("--codegen="));
+        option.unwrap_or(flag).starts_with("linker=")
+    };
+    rustflags.iter().any(option)
 }
 
 /// Without it rustc calls the machine's `cc`, which can link for this machine alone.

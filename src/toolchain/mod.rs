@@ -16,6 +16,7 @@ mod libraries;
 mod link;
 mod loader;
 mod needs;
+mod script;
 mod settings;
 mod start;
 mod wrapper;
@@ -52,6 +53,7 @@ pub(crate) use link::PURE;
 pub(crate) use link::Site;
 pub(crate) use link::Target;
 pub(crate) use link::link;
+pub(crate) use link::linker_variable;
 pub(crate) use link::target;
 pub(crate) use needs::CNeed;
 pub(crate) use needs::Question;
@@ -67,10 +69,8 @@ pub(crate) struct Toolchain {
     /// The triple that rustc itself runs on.
     pub(crate) host: String,
     pub(crate) cargo_home: PathBuf,
-    /// The root of the file system, where this machine's libraries lie.
+    /// The root of the file system, where this machine's libraries and headers lie.
     root: PathBuf,
-    /// Below which distributions put headers.
-    usr: PathBuf,
     /// The compiler itself, without rustup's proxy.
     rustc: PathBuf,
     directory: PathBuf,
@@ -101,7 +101,6 @@ pub(crate) fn probe(
         host,
         cargo_home,
         root: PathBuf::from("/"),
-        usr: PathBuf::from("/usr"),
         rustc,
         directory: directory.to_owned(),
         cargo: cargo.clone(),
@@ -254,7 +253,8 @@ impl Toolchain {
             return Some(self.directory.join(program)).filter(|path| path.is_file());
         }
         let path = self.environment.get(OsStr::new("PATH"))?;
-        let mut places = std::env::split_paths(path).map(|directory| directory.join(program));
+        let places = std::env::split_paths(path);
+        let mut places = places.map(|place| self.directory.join(place).join(program));
         places.find(|place| place.is_file())
     }
 }

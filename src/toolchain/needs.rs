@@ -16,6 +16,7 @@ use cargo_metadata::DependencyKind;
 use cargo_metadata::Metadata;
 use cargo_metadata::Node;
 use cargo_metadata::NodeDep;
+use cargo_metadata::Package;
 use cargo_metadata::PackageId;
 use serde_json::Value;
 use serde_json::json;
@@ -74,7 +75,10 @@ const CXX_TOOLS: [&str; 2] = ["cxx-build", "link-cplusplus"];
 const NEVER_ON_LINUX: [&str; 1] = ["backtrace"];
 
 /// The kind of the records of answers; another number when what they hold changes.
-const RECORDS: &str = "c-needs-2";
+const RECORDS: &str = "c-needs-3";
+
+/// What a build script says to `cc` for C++.
+const CXX_WORD: &str = ".cpp(true)";
 
 /// A crate that needs a C compiler for the target.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -122,6 +126,9 @@ pub(crate) fn c_needs(
     if is_current(&text, question.workspace) && !may_need_c(&text) {
         return Ok(Vec::new());
     }
+    if has_strangers(&text, question.workspace) {
+        return ask(toolchain, question, target);
+    }
     let key = key(&lock, question, target);
     if let Some(known) = question
         .memory
@@ -153,6 +160,14 @@ pub(super) fn is_current(lock: &str, workspace: &Workspace) -> bool {
     })
 }
 
+/// Whether a lock file names packages by path that are no members. Their manifests turn features on and off, and we do not know where they
+/// lie: an answer cannot be remembered.
+fn has_strangers(lock: &str, workspace: &Workspace) -> bool {
+    let all = lock.split("[[package]]").skip(1);
+    let by_path = all.filter(|package| !package.contains("\nsource = "));
+    by_path.count() > workspace.packages.len()
+}
+
 /// The names of the packages in a lock file.
 pub(super) fn locked(lock: &str) -> impl Iterator<Item = &str> {
     lock.lines()
@@ -160,17 +175,17 @@ pub(super) fn locked(lock: &str) -> impl Iterator<Item = &str> {
 }
 
 fn key(lock: &[u8], question: &Question<'_>, target: &Target) -> Digest {
-    let manifest = |directory: &Path| {
-        fs::read(directory.join("Cargo.toml")).map(|bytes| Digest::of(&bytes).hex())
+    let file = |directory: &Path, name: &str| {
+        let bytes = fs::read(directory.join(name)).ok()?;
+        Some(Digest::of(&bytes).hex())
     };
+    let read = |directory: &Path| ["Cargo.toml", "build.rs"].map(|name| file(directory, name));
     let workspace = question.workspace;
     let directories = workspace
         .packages
         .iter()
         .map(|package| package.directory.as_path());
-    let manifests = directories
-        .chain([workspace.root.as_path()])
-        .map(|directory| manifest(directory).ok());
+    let files = directories.chain([workspace.root.as_path()]).map(read);
     let mut packages: Vec<&str> = question
         .packages
         .iter()
@@ -179,7 +194,7 @@ fn key(lock: &[u8], question: &Question<'_>, target: &Target) -> Digest {
     packages.sort_unstable();
     Digest::of(&json::canonical(&json!({
         "lock": Digest::of(lock).hex(),
-        "manifests": manifests.collect::<Vec<_>>(),
+        "files": files.collect::<Vec<_>>(),
         "packages": packages,
         "target": target.triple,
         "features": question.features.flags(),
@@ -256,6 +271,15 @@ fn is_cxx(metadata: &Metadata, node: &Node) -> bool {
     let mut edges = node.deps.iter();
     CXX.contains(&name(&node.id).as_str())
         || edges.any(|edge| CXX_TOOLS.contains(&name(&edge.pkg).as_str()))
+        || says_cxx(&metadata[&node.id])
+}
+
+/// Whether the user's own build script compiles C++. Those of published crates may say so for another system alone, as mimalloc's does.
+fn says_cxx(package: &Package) -> bool {
+    let mut scripts = package.targets.iter();
+    let script = scripts.find(|target| target.is_custom_build());
+    let text = script.and_then(|script| fs::read_to_string(&script.src_path).ok());
+    package.source.is_none() && text.is_some_and(|text| text.contains(CXX_WORD))
 }
 
 fn way(

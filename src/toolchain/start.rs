@@ -16,12 +16,11 @@ use crate::json;
 use crate::process::Call;
 use crate::store::Store;
 
-/// `_start` by the architecture in a triple. Each was run with programs of [`super::tests_start`].
-const STARTS: [(&str, &str); 8] = [
+/// `_start` by the architecture in a triple. ARMv6 is not among them: nobody has run it.
+const STARTS: [(&str, &str); 7] = [
     ("x86_64", include_str!("start/x86_64.s")),
     ("aarch64", include_str!("start/aarch64.s")),
     ("armv7", include_str!("start/arm.s")),
-    ("arm", include_str!("start/arm.s")),
     ("i686", include_str!("start/i686.s")),
     ("riscv64gc", include_str!("start/riscv64.s")),
     ("powerpc64le", include_str!("start/powerpc64le.s")),

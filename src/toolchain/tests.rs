@@ -63,9 +63,8 @@ impl Machine {
         };
         Toolchain {
             sysroot: self.path("sysroot"),
-            usr: self.path("usr"),
             host: X86_GNU.to_owned(),
-            root: self.path("root"),
+            root: self.path(""),
             rustc: PathBuf::from("/no/rustc"),
             cargo_home: self.path("cargo"),
             settings: Settings::load(&cargo(), &place, &environment).expect("settings"),
@@ -130,10 +129,9 @@ pub(crate) fn link_at(
     needs: &[CNeed],
     root: &Path,
 ) -> Result<Chosen> {
-    let place = tempfile::tempdir().expect("a directory");
     let site = Site {
         root,
-        kits: &kits(place.path()),
+        kits: &kits(root.parent().expect("a directory above")),
         sysroots: &BTreeMap::new(),
         base: &BaseLibraries::NotAsked,
         packages: &[],

@@ -26,6 +26,7 @@ fn a_program_of_rust_alone_is_linked_against_its_base_unless_the_user_chose_a_li
     for (name, value) in [
         ("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER", "mold"),
         ("RUSTFLAGS", "-Clinker=mold"),
+        ("RUSTFLAGS", "--codegen=linker=mold"),
         ("RUSTFLAGS", "-C linker-flavor=gcc"),
         ("RUSTFLAGS", "-Ctarget-feature=+crt-static"),
     ] {
@@ -56,6 +57,23 @@ fn without_any_linker_the_refusal_says_what_the_base_lacks_and_how_it_comes_here
     assert!(text.contains("its layers are not here"), "{text}");
     assert!(text.contains("`rbuild cache warm --layers it`"), "{text}");
     assert!(text.contains("aarch64-linux-gnu-gcc"), "{text}");
+}
+
+#[test]
+fn a_machine_whose_start_is_not_known_is_not_linked_against_its_base() {
+    let armv6 = "arm-unknown-linux-gnueabihf";
+    let machine = Machine::with(&[X86_GNU, armv6]);
+    let base = BaseLibraries::At(machine.path("libraries"));
+    let error = linked_on(&machine.toolchain(&[]), "linux/arm/v6", &base);
+    let text = told(&error.expect_err("refused"));
+    assert!(
+        text.contains(&format!("cannot start a program for `{armv6}`")),
+        "{text}"
+    );
+    assert!(
+        text.contains("`CARGO_TARGET_ARM_UNKNOWN_LINUX_GNUEABIHF_LINKER`"),
+        "{text}"
+    );
 }
 
 #[test]

@@ -19,6 +19,14 @@ fn a_machine_with_a_c_compiler_or_a_configured_linker_is_left_alone() {
     with_cc.file("path/cc", "");
     assert_eq!(chosen(&with_cc.toolchain(&[])), Host::LeftAlone);
 
+    let mut relative = with_cc.toolchain(&[]);
+    relative.environment.insert("PATH".into(), "../path".into());
+    assert_eq!(
+        chosen(&relative),
+        Host::LeftAlone,
+        "cargo's directory counts"
+    );
+
     let configured = Machine::with(&[X86_GNU]);
     let variables = [("CARGO_TARGET_X86_64_UNKNOWN_LINUX_GNU_LINKER", "mold")];
     assert_eq!(chosen(&configured.toolchain(&variables)), Host::LeftAlone);
@@ -57,10 +65,10 @@ fn a_glibc_that_wants_more_of_a_programs_start_is_not_used() {
     head.resize(18, 0);
     head.extend([62, 0]);
     for name in ["libm.so.6", "libgcc_s.so.1", "ld-linux-x86-64.so.2"] {
-        let file = machine.file(&format!("root/lib64/{name}"), "");
+        let file = machine.file(&format!("lib64/{name}"), "");
         fs::write(file, &head).expect("written");
     }
-    let libc = machine.file("root/lib64/libc.so.6", "");
+    let libc = machine.file("lib64/libc.so.6", "");
     fs::write(&libc, [&head[..], b"\0GLIBC_2.31\0GLIBC_2.345\0"].concat()).expect("written");
     let Host::Lacking(reason) = chosen(&machine.toolchain(&[])) else {
         panic!("it is used");

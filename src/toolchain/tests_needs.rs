@@ -282,6 +282,44 @@ fn an_answer_is_remembered_until_lock_or_manifests_change() {
 }
 
 #[test]
+fn a_build_script_of_the_users_own_tells_cpp_from_c_and_is_read_again_when_it_changes() {
+    let machine = Machine::with(&[X86_GNU]);
+    let workspace = workspace(&machine);
+    let is_cxx = || predicted(&machine, &workspace, &["tls"])[0].is_cxx;
+    assert!(!is_cxx());
+    let script =
+        "fn main() {\n    cc::Build::new()\n        .cpp(true)\n        .compile(\"sys\");\n}\n";
+    machine.file("workspace/sys/build.rs", script);
+    assert!(is_cxx());
+    machine.file("workspace/sys/build.rs", "fn main() {}\n");
+    assert!(!is_cxx());
+}
+
+#[test]
+fn where_a_package_by_path_is_no_member_nothing_is_remembered() {
+    let machine = Machine::with(&[X86_GNU]);
+    let away = |features: &str| {
+        let text = "[package]\nname = 'away'\nversion = '1.0.0'\nedition = '2021'\n[build-dependencies]\ncc = { path = '../cc', optional = true }\n";
+        machine.file("away/Cargo.toml", &format!("{text}[features]\n{features}"));
+    };
+    away("default = ['cc']\n");
+    machine.file("away/src/lib.rs", "");
+    machine.file("away/build.rs", "fn main() {}\n");
+    let cc = "[package]\nname = 'cc'\nversion = '1.0.0'\nedition = '2021'\n";
+    machine.file("cc/Cargo.toml", cc);
+    machine.file("cc/src/lib.rs", "");
+    let web = "[package]\nname = 'web'\nversion = '1.0.0'\nedition = '2021'\n[dependencies]\naway = { path = '../away' }\n";
+    machine.file("workspace/Cargo.toml", web);
+    machine.file("workspace/src/main.rs", "fn main() {}\n");
+    let workspace = crate::workspace::read(&cargo(), &machine.path("workspace"));
+    let workspace = workspace.expect("a workspace");
+    assert_eq!(predicted(&machine, &workspace, &[]).len(), 1);
+    assert_eq!(predicted(&machine, &workspace, &[]).len(), 1);
+    away("default = []\n");
+    assert!(predicted(&machine, &workspace, &[]).is_empty());
+}
+
+#[test]
 fn a_damaged_memory_is_asked_again() {
     for damaged in [
         json!({}),

@@ -117,6 +117,8 @@ fn what_users_write_for_a_c_compiler_that_links_is_understood() {
     let host = real().host;
     let flags = [
         "-Clink-arg=-Wl,-z,nodelete,--build-id=0x0123456789abcdef",
+        "-Clink-arg=-Xlinker",
+        "-Clink-arg=--no-undefined",
         "-Clink-arg=-fuse-ld=lld",
         "-Clink-arg=-pthread",
         "-Clink-arg=-rdynamic",

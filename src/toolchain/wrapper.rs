@@ -3,12 +3,11 @@
 //! A script and no rustflags, because flags of ours would hide the user's, and no fingerprint of a dependency changes. rustc sees by
 //! the name `ld` how to speak to it. Its path never gets into what is linked.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use super::script::{self, quoted};
 use crate::digest::Digest;
 use crate::store::Store;
 
@@ -38,12 +37,7 @@ impl Wrapper<'_> {
     pub(super) fn write(&self, kits: &Store) -> Result<String> {
         let text = self.text()?;
         let place = kits.kit("linker", &Digest::of(text.as_bytes()), |place| {
-            let file = place.join("ld");
-            fs::write(&file, &text)?;
-            Ok(fs::set_permissions(
-                &file,
-                fs::Permissions::from_mode(0o755),
-            )?)
+            script::write(place, "ld", &text)
         })?;
         Ok(text_of(&place.join("ld"))?.to_owned())
     }
@@ -79,10 +73,6 @@ impl Side {
 fn text_of(path: &Path) -> Result<&str> {
     path.to_str()
         .with_context(|| format!("the path {} is not UTF-8", path.display()))
-}
-
-fn quoted(text: &str) -> String {
-    format!("'{}'", text.replace('\'', r"'\''"))
 }
 
 #[cfg(test)]

@@ -38,7 +38,7 @@ while [ "$left" -gt 0 ]; do
         set +f
         ;;
     -rdynamic) set -- "$@" --export-dynamic ;;
-    -fuse-ld=* | -pthread | -m32 | -m64 | -nostartfiles) ;;
+    -Xlinker | -fuse-ld=* | -pthread | -m32 | -m64 | -nostartfiles) ;;
     *) set -- "$@" "$argument" ;;
     esac
 done

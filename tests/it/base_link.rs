@@ -56,7 +56,7 @@ impl Project {
     }
 
     fn build_without_compilers(&self) -> Run {
-        Machine::without_compilers(&self.env).rbuild(&self.env, &self.directory, BUILD)
+        Machine::without_compilers().rbuild(&self.env, &self.directory, BUILD)
     }
 
     /// What the program of the image says.
@@ -151,7 +151,7 @@ fn for_arm64(libraries: &[&str]) -> (Project, Run) {
     debian::base_of(&project.directory.join("arm64"), "arm64", &libraries);
     let build =
         "build . --push=false --base oci:arm64:it --platform linux/arm64 --oci-layout-path out";
-    let machine = Machine::without_compilers(&project.env);
+    let machine = Machine::without_compilers();
     let run = machine.rbuild(&project.env, &project.directory, build);
     (project, run)
 }

@@ -35,23 +35,24 @@ const VARIABLES: [&str; 7] = [
 ];
 
 pub(crate) struct Machine {
-    programs: PathBuf,
+    /// Without a space in its path: make files of OpenSSL do not quote the paths of tools.
+    programs: tempfile::TempDir,
+    cache: Option<tempfile::TempDir>,
 }
 
 impl Machine {
     /// rustup's cargo and rustc, a shell and what else lies on PATH, but no C compiler and no linker of any kind.
-    pub(crate) fn without_compilers(env: &TestEnv) -> Machine {
-        let programs = tempfile::Builder::new()
-            .prefix("programs ")
-            .tempdir_in(env.path("home"))
-            .expect("a directory")
-            .keep();
+    pub(crate) fn without_compilers() -> Machine {
+        let programs = tempfile::tempdir().expect("a directory");
         for directory in path() {
-            link_all(&directory, &programs);
+            link_all(&directory, programs.path());
         }
-        assert!(programs.join("cargo").exists() && programs.join("sh").exists());
-        assert!(!programs.join("cc").exists() && !programs.join("ld").exists());
-        Machine { programs }
+        let has = |name: &str| programs.path().join(name).exists();
+        assert!(has("cargo") && has("sh") && !has("cc") && !has("ld"));
+        Machine {
+            programs,
+            cache: None,
+        }
     }
 
     /// With these programs of this machine, under their own names.
@@ -60,7 +61,7 @@ impl Machine {
             let program = path().into_iter().map(|directory| directory.join(name));
             let program = program.into_iter().find(|program| program.is_file());
             let program = program.unwrap_or_else(|| panic!("`{name}` is not installed"));
-            symlink(program, self.programs.join(name)).expect("linked");
+            symlink(program, self.programs.path().join(name)).expect("linked");
         }
         self
     }
@@ -75,10 +76,16 @@ impl Machine {
         self.with(&["clang", "llvm-ar", "aarch64-linux-musl-gcc"])
     }
 
+    /// With a cache without a space in its path, for the same reason: the compilers that rbuild makes lie there.
+    pub(crate) fn with_plain_cache(mut self) -> Machine {
+        self.cache = Some(tempfile::tempdir().expect("a directory"));
+        self
+    }
+
     /// With PyPI's zig, as `zig`.
     pub(crate) fn with_zig(self) -> Machine {
         let zig = wheel("ziglang/zig");
-        symlink(zig, self.programs.join("zig")).expect("linked");
+        symlink(zig, self.programs.path().join("zig")).expect("linked");
         self
     }
 
@@ -86,16 +93,19 @@ impl Machine {
     pub(crate) fn with_cargo_zigbuild(self) -> Machine {
         let zigbuild = Path::new("/opt/zig/bin/cargo-zigbuild");
         assert!(zigbuild.is_file(), "`.ci/run` makes /opt/zig");
-        symlink(zigbuild, self.programs.join("cargo-zigbuild")).expect("linked");
+        symlink(zigbuild, self.programs.path().join("cargo-zigbuild")).expect("linked");
         self
     }
 
     /// The program on this machine, with arguments separated by spaces.
     pub(crate) fn rbuild(&self, env: &TestEnv, directory: &Path, arguments: &str) -> Run {
         let mut command = env.command(directory);
-        command.env("PATH", &self.programs);
+        command.env("PATH", self.programs.path());
         for name in VARIABLES {
             command.env_remove(name);
+        }
+        if let Some(cache) = &self.cache {
+            command.env("KOCACHE", cache.path());
         }
         // zig compiles what it needs of musl once, not once for each test.
         let zig = Path::new(env!("CARGO_TARGET_TMPDIR")).join("zig");

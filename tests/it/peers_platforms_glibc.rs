@@ -60,7 +60,7 @@ impl Project {
 
     /// Builds on the base of this name with nothing but rustup, into a layout of the same name and `-out`.
     fn build(&self, base: &str, architecture: &str) -> Run {
-        let machine = Machine::without_compilers(&self.env);
+        let machine = Machine::without_compilers();
         self.build_by(&machine, base, architecture)
     }
 
@@ -109,6 +109,15 @@ fn a_program_is_linked_against_the_glibc_of_its_base_without_any_compiler_and_ru
         assert!(needs <= has, "{suite} has 2.{has}, needed is 2.{needs}");
         assert_eq!(project.says(suite), ORDINARY_SAYS, "{suite}");
     }
+    let root = debian::unpacked(&project.env, &project.directory.join("trixie"), "amd64");
+    let older = program(&project.layout("bookworm"), "hello", "amd64");
+    fs::copy(older, root.join("older")).expect("copied");
+    let newer = ["chroot", &root.display().to_string(), "/older"].map(str::to_owned);
+    assert_eq!(
+        said(&newer).stdout(),
+        ORDINARY_SAYS,
+        "glibc is compatible upwards"
+    );
 }
 
 #[test]
@@ -119,7 +128,7 @@ fn a_program_that_needs_a_newer_glibc_than_its_base_has_is_refused_and_runs_on_o
         project.on(suite, "amd64");
     }
     configure_linker(&project);
-    let machine = || Machine::without_compilers(&project.env).with(&["cc", "gcc", "ld", "as"]);
+    let machine = || Machine::without_compilers().with(&["cc", "gcc", "ld", "as"]);
     let refused = project
         .build_by(&machine(), "bookworm", "amd64")
         .ends_with(2);

@@ -11,7 +11,7 @@ use crate::support::TestEnv;
 #[ignore = "needs clang, llvm, musl-dev:arm64, linux-libc-dev:arm64, qemu-aarch64-static, rustup's aarch64-unknown-linux-musl"]
 fn ring_sqlite_zstd_and_mimalloc_are_compiled_by_clang_with_musl_headers() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env).with_cc().with_clang();
+    let machine = Machine::without_compilers().with_cc().with_clang();
     let native = Native::new(&env, &["tls", "database", "compress", "heap"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
@@ -21,7 +21,7 @@ fn ring_sqlite_zstd_and_mimalloc_are_compiled_by_clang_with_musl_headers() {
 #[ignore = "needs ziglang of PyPI, qemu-aarch64-static, rustup's aarch64-unknown-linux-musl"]
 fn ring_sqlite_zstd_and_mimalloc_are_compiled_by_zig() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env).with_zig();
+    let machine = Machine::without_compilers().with_zig();
     let native = Native::new(&env, &["tls", "database", "compress", "heap"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
@@ -31,7 +31,7 @@ fn ring_sqlite_zstd_and_mimalloc_are_compiled_by_zig() {
 #[ignore = "needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-aarch64-static, rustup's aarch64-unknown-linux-gnu"]
 fn ring_sqlite_zstd_and_mimalloc_are_compiled_for_glibc_by_debians_cross_gcc() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env)
+    let machine = Machine::without_compilers()
         .with_cc()
         .with(&["aarch64-linux-gnu-gcc", "aarch64-linux-gnu-ar"]);
     let native = Native::for_glibc(&env, &["tls", "database", "compress", "heap"]);
@@ -48,7 +48,7 @@ fn cpp_is_compiled_for_glibc_by_debians_cross_compiler() {
         "aarch64-linux-gnu-g++",
         "aarch64-linux-gnu-ar",
     ];
-    let machine = Machine::without_compilers(&env).with_cc().with(&names);
+    let machine = Machine::without_compilers().with_cc().with(&names);
     let native = Native::for_glibc(&env, &["plusplus"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", Some(&native.root()));
@@ -58,7 +58,7 @@ fn cpp_is_compiled_for_glibc_by_debians_cross_compiler() {
 #[ignore = "needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, rustup's aarch64-unknown-linux-musl"]
 fn a_glibc_gcc_is_never_taken_for_musl() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env)
+    let machine = Machine::without_compilers()
         .with_cc()
         .with(&["aarch64-linux-gnu-gcc", "aarch64-linux-gnu-ar"]);
     let native = Native::new(&env, &["database"]);
@@ -75,7 +75,7 @@ fn a_glibc_gcc_is_never_taken_for_musl() {
 #[ignore = "needs musl-tools, rustup's x86_64-unknown-linux-musl and aarch64-unknown-linux-musl, clang, musl-dev:arm64, qemu-aarch64-static"]
 fn two_platforms_get_their_c_from_two_compilers_in_one_call_of_cargo() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env)
+    let machine = Machine::without_compilers()
         .with_cc()
         .with_clang()
         .with(&["x86_64-linux-musl-gcc", "x86_64-linux-gnu-gcc"]);

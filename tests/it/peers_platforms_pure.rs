@@ -20,7 +20,7 @@ const BUILD: &str =
 fn hello_is_compiled_for_two_platforms_without_any_c_compiler() {
     let env = TestEnv::new();
     let hello = env.workspace("hello");
-    let machine = Machine::without_compilers(&env);
+    let machine = Machine::without_compilers();
     machine.rbuild(&env, &hello, BUILD).succeeds();
     for architecture in BOTH {
         let program = program(&hello.join("out"), "hello", architecture);
@@ -33,7 +33,7 @@ fn hello_is_compiled_for_two_platforms_without_any_c_compiler() {
 fn procedural_macros_and_build_scripts_need_no_c_compiler_either() {
     let env = TestEnv::new();
     let macros = env.workspace("macros");
-    let machine = Machine::without_compilers(&env);
+    let machine = Machine::without_compilers();
     let built = machine.rbuild(&env, &macros, BUILD).succeeds();
     // What links them is not what the user knows, so it is told.
     assert!(
@@ -53,7 +53,7 @@ fn procedural_macros_and_build_scripts_need_no_c_compiler_either() {
 fn a_server_on_axum_is_compiled_for_two_platforms_without_any_c_compiler() {
     let env = TestEnv::new();
     let web = env.workspace("web");
-    let machine = Machine::without_compilers(&env);
+    let machine = Machine::without_compilers();
     machine.rbuild(&env, &web, BUILD).succeeds();
     for architecture in BOTH {
         answers(

@@ -14,7 +14,10 @@ use crate::support::TestEnv;
 #[ignore = "needs minutes, clang, llvm, musl-dev:arm64, linux-libc-dev:arm64, qemu-aarch64-static"]
 fn openssl_is_compiled_by_clang_with_musl_headers() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env).with_cc().with_clang();
+    let machine = Machine::without_compilers()
+        .with_cc()
+        .with_clang()
+        .with_plain_cache();
     let native = Native::new(&env, &["crypto"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
@@ -24,7 +27,7 @@ fn openssl_is_compiled_by_clang_with_musl_headers() {
 #[ignore = "needs minutes, ziglang of PyPI, qemu-aarch64-static"]
 fn openssl_is_compiled_by_zig() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env).with_zig();
+    let machine = Machine::without_compilers().with_zig().with_plain_cache();
     let native = Native::new(&env, &["crypto"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
@@ -34,7 +37,7 @@ fn openssl_is_compiled_by_zig() {
 #[ignore = "needs minutes, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-aarch64-static"]
 fn openssl_is_compiled_for_glibc_by_debians_cross_gcc() {
     let env = TestEnv::new();
-    let machine = Machine::without_compilers(&env).with_cc().with(&[
+    let machine = Machine::without_compilers().with_cc().with(&[
         "aarch64-linux-gnu-gcc",
         "aarch64-linux-gnu-ar",
         "aarch64-linux-gnu-ranlib",
@@ -49,7 +52,7 @@ fn openssl_is_compiled_for_glibc_by_debians_cross_gcc() {
 fn cpp_for_musl_is_compiled_by_cargo_zigbuild_and_by_zig_alone() {
     for with_zigbuild in [true, false] {
         let env = TestEnv::new();
-        let mut machine = Machine::without_compilers(&env).with_zig();
+        let mut machine = Machine::without_compilers().with_zig();
         if with_zigbuild {
             machine = machine.with_cargo_zigbuild();
         }
@@ -71,7 +74,7 @@ fn arm64_is_linked_against_debians_own_glibc_without_any_compiler() {
         let build = format!(
             "build . --push=false --profile dev --base oci:{suite}:it --platform linux/arm64 --oci-layout-path {suite}-out"
         );
-        let machine = Machine::without_compilers(&env);
+        let machine = Machine::without_compilers();
         machine.rbuild(&env, &hello, &build).succeeds();
         let program = program(&hello.join(format!("{suite}-out")), "hello", "arm64");
         let root = debian::unpacked(&env, &hello.join(suite), "arm64");

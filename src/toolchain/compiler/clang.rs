@@ -10,13 +10,13 @@ use std::path::Path;
 use anyhow::Context;
 use anyhow::Result;
 
+use super::super::script;
+use super::super::script::quoted;
 use super::Answer;
 use super::Ask;
 use super::Compiler;
 use super::headers;
 use super::headers::Headers;
-use super::script;
-use super::script::quoted;
 use crate::digest::Digest;
 
 /// Versions whose programs distributions call `clang-14` and the like, the newest first.

@@ -97,7 +97,7 @@ fn is_library(place: &Path) -> bool {
 
 fn of_machine(ask: &Ask<'_>) -> Result<PathBuf, String> {
     let [musl, ..] = names(ask).ok_or_else(|| "musl headers".to_owned())?;
-    let place = ask.toolchain.usr.join("include").join(musl);
+    let place = ask.toolchain.root.join("usr/include").join(musl);
     match is_library(&place) {
         true => Ok(place),
         false => Err(format!("musl headers in {}", place.display())),
@@ -109,7 +109,7 @@ fn kernel(ask: &Ask<'_>) -> Vec<(&'static str, PathBuf)> {
     let Some([_, gnu, cross]) = names(ask) else {
         return Vec::new();
     };
-    let usr = &ask.toolchain.usr;
+    let usr = ask.toolchain.root.join("usr");
     let (common, cross) = (usr.join("include"), usr.join(cross).join("include"));
     let host = ask.is_of_hosts_architecture().then(|| common.join("asm"));
     let asm = [

@@ -1,5 +1,6 @@
 //! What is said when nobody compiles the C of a program: each crate with its way, every place looked in, and three ways out.
 
+use super::super::link::linker_variable;
 use super::Ask;
 use super::cross_gcc;
 use crate::fault::Fault;
@@ -98,10 +99,10 @@ fn other_libc(ask: &Ask<'_>) -> String {
 fn own(ask: &Ask<'_>) -> String {
     if ask.needs_cxx() {
         return format!(
-            "set `{}` and `{}` to compilers for this target, and `CARGO_TARGET_{}_LINKER` to a linker that knows their C++ library",
+            "set `{}` and `{}` to compilers for this target, and `{}` to a linker that knows their C++ library",
             ask.variable("CC"),
             ask.variable("CXX"),
-            ask.target.triple.to_uppercase().replace('-', "_"),
+            linker_variable(ask.target.triple),
         );
     }
     format!(

@@ -10,11 +10,11 @@ use std::path::PathBuf;
 use anyhow::Context;
 use anyhow::Result;
 
+use super::super::script;
+use super::super::script::quoted;
 use super::Answer;
 use super::Ask;
 use super::Compiler;
-use super::script;
-use super::script::quoted;
 use crate::digest::Digest;
 
 /// rustc takes a linker's way to speak from its name.
@@ -135,9 +135,25 @@ fn kit(ask: &Ask<'_>, zig: &Path, target: &str) -> Result<PathBuf> {
         })
 }
 
-/// Without rust's triple and the words for processors that zig does not take. By itself zig would write debug information with paths of
-/// this machine, and traps for undefined behaviour that call a library which nobody links.
+/// Without rust's triple and the words for processors that zig does not take.
 fn compile(zig: &str, tool: &str, target: &str) -> String {
+    let words = r#"    --target=*|-march=arm*|-march=i?86|-mfpu=*|-mfloat-abi=*) ;;
+    -target|--target) shift; left=$((left - 1)) ;;"#;
+    script_of((zig, tool), target, words)
+}
+
+/// What rustc says to a gcc, without rust's own startup files, C library and compiler library: zig brings each of them.
+fn link(zig: &str, target: &str) -> String {
+    let words = r#"    */self-contained/*.o|*/self-contained/*.a|*/libcompiler_builtins-*.rlib) ;;
+    --target=*|-nostartfiles|-nodefaultlibs|-lgcc|-lgcc_s|-lc) ;;
+    -lgcc_eh) set -- "$@" -lunwind ;;
+    -lstdc++) set -- "$@" -lc++ ;;"#;
+    script_of((zig, "c++"), target, words)
+}
+
+/// A script that runs a tool of zig with other words. By itself zig would write debug information with paths of this machine, and
+/// traps for undefined behaviour that call a library which nobody links.
+fn script_of((zig, tool): (&str, &str), target: &str, words: &str) -> String {
     format!(
         r#"#!/bin/sh
 # zig {tool} for {target}, made by rbuild
@@ -147,35 +163,11 @@ while [ "$left" -gt 0 ]; do
   shift
   left=$((left - 1))
   case $word in
-    --target=*|-march=arm*|-march=i?86|-mfpu=*|-mfloat-abi=*) ;;
-    -target|--target) shift; left=$((left - 1)) ;;
+{words}
     *) set -- "$@" "$word" ;;
   esac
 done
 exec {zig} {tool} -target {target} -g0 -fno-sanitize=undefined "$@"
-"#
-    )
-}
-
-/// What rustc says to a gcc, without rust's own startup files, C library and compiler library: zig brings each of them.
-fn link(zig: &str, target: &str) -> String {
-    format!(
-        r#"#!/bin/sh
-# zig as a linker for {target}, made by rbuild
-left=$#
-while [ "$left" -gt 0 ]; do
-  word=$1
-  shift
-  left=$((left - 1))
-  case $word in
-    */self-contained/*.o|*/self-contained/*.a|*/libcompiler_builtins-*.rlib) ;;
-    --target=*|-nostartfiles|-nodefaultlibs|-lgcc|-lgcc_s|-lc) ;;
-    -lgcc_eh) set -- "$@" -lunwind ;;
-    -lstdc++) set -- "$@" -lc++ ;;
-    *) set -- "$@" "$word" ;;
-  esac
-done
-exec {zig} c++ -target {target} -g0 -fno-sanitize=undefined "$@"
 "#
     )
 }

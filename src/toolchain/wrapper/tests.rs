@@ -2,6 +2,8 @@
 
 use super::*;
 
+use std::fs;
+
 use tempfile::TempDir;
 
 use crate::notes::Notes;
@@ -28,8 +30,8 @@ impl Printer {
         let place = tempfile::Builder::new().prefix("it's a ").tempdir();
         let place = place.expect("a directory");
         let program = place.path().join("rust lld");
-        fs::write(&program, "#!/bin/sh\nprintf '%s\\n' \"$@\"\n").expect("written");
-        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).expect("set");
+        let text = "#!/bin/sh\nprintf '%s\\n' \"$@\"\n";
+        script::write(place.path(), "rust lld", text).expect("written");
         let kits = Store::cache(&place.path().join("build"), &Notes::recorded());
         let wrapper = Wrapper {
             linker: &program,

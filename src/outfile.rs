@@ -1,4 +1,4 @@
-//! One file, written beside its target and renamed: the target is the old one, the new one, or absent; never half of either.
+//! One file or directory, written beside its target and renamed: the target is the old one, the new one, or absent; never half of either.
 //!
 //! A link is followed and stays; the file that it leads to is replaced. Devices, pipes and directories are never replaced.
 
@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use rustix::fs::{Access, access};
-use tempfile::Builder;
+use tempfile::{Builder, TempDir};
 
 use crate::fault::{Fault, Kind};
 
@@ -19,7 +19,7 @@ use crate::fault::{Fault, Kind};
 const MOST_LINKS: usize = 40;
 
 /// Refuses a target that [`replace`] could not write, as far as that can be seen without writing.
-pub(super) fn look(path: &Path) -> Result<()> {
+pub(crate) fn look(path: &Path) -> Result<()> {
     let place = place(path)?;
     let directory = directory_of(&place);
     if !directory.is_dir() {
@@ -113,6 +113,41 @@ pub(crate) fn replace(
         .persist(&place)
         .map_err(|error| disk(path, &error.error))?;
     Ok(())
+}
+
+/// A directory beside the place that it is going to take; it goes away unless it is renamed. Nothing, or an empty directory, may be there.
+pub(crate) fn beside(place: &Path) -> Result<TempDir> {
+    refuse_taken(place)?;
+    let directory = directory_of(place);
+    if !directory.is_dir() {
+        return Err(no_directory(place, directory).into());
+    }
+    let permissions = fs::Permissions::from_mode(0o777);
+    let made = Builder::new()
+        .prefix(".rbuild-")
+        .permissions(permissions)
+        .tempdir_in(directory);
+    Ok(made.map_err(|error| disk(place, &error))?)
+}
+
+/// Refuses a place where something is, links not followed: a rename would not reach what they lead to.
+pub(crate) fn refuse_taken(place: &Path) -> Result<()> {
+    let taken = |what: &str| {
+        Fault::refused(format!("{} {what}", place.display()))
+            .hint("name a directory that is not there yet, or is empty")
+    };
+    match fs::symlink_metadata(place) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        Err(error) => Err(disk(place, &error).into()),
+        Ok(found) if !found.is_dir() => Err(taken("is no directory").into()),
+        Ok(_) => match fs::read_dir(place)
+            .map_err(|error| disk(place, &error))?
+            .next()
+        {
+            None => Ok(()),
+            Some(_) => Err(taken("is not empty").into()),
+        },
+    }
 }
 
 fn disk(path: &Path, error: &io::Error) -> Fault {
