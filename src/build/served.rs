@@ -39,9 +39,12 @@ pub(super) fn told(
     let mut images = base.images.iter();
     let image = images.find(|image| image.platform == *platform);
     let image = image.with_context(|| format!("`{}` has nothing for {platform}", base.name))?;
+    let name = base.name.to_string();
     let told = match image.digest {
-        Some(digest) => format!("`{}` has {digest}", base.name),
-        None => format!("`{}`, made by rbuild", base.name),
+        // A pin of this very image says it already.
+        Some(digest) if name.ends_with(&digest.to_string()) => format!("`{name}`"),
+        Some(digest) => format!("`{name}` has {digest}"),
+        None => format!("`{name}`, made by rbuild"),
     };
     if !is_dynamic {
         return Ok(told);
