@@ -42,6 +42,22 @@ fn a_program_is_linked_statically_with_the_toolchains_own_linker() {
 
 #[test]
 #[ignore = "needs the x86_64-unknown-linux-musl target"]
+fn what_is_written_for_a_c_compiler_that_links_is_linked_by_the_toolchains_own_linker_too() {
+    let clone = Clone::of("hello");
+    fs::create_dir(clone.directory().join(".cargo")).expect("made");
+    let flags = ["-Wl,-z,now", "-fuse-ld=mold", "-lm", "-lpthread", "-ldl"];
+    let flags = flags.map(|flag| format!("'-Clink-arg={flag}'")).join(", ");
+    fs::write(
+        clone.directory().join(".cargo/config.toml"),
+        format!("[build]\nrustflags = [{flags}]\n"),
+    )
+    .expect("written");
+    let binaries = run(&job(&clone), &Notes::recorded()).expect("built");
+    assert_eq!(said(&binaries[0].file, &[]), "hello, world\n");
+}
+
+#[test]
+#[ignore = "needs the x86_64-unknown-linux-musl target"]
 fn v04_two_clones_give_one_binary() {
     let bytes = |name| {
         let clone = Clone::of(name);

@@ -22,6 +22,9 @@ use super::host_linker;
 use super::host_linker::Host;
 use super::install;
 use super::kindnesses;
+use super::libraries;
+use super::wrapper::Side;
+use super::wrapper::Wrapper;
 use crate::config::Kindnesses;
 use crate::config::Libc;
 use crate::fault::Fault;
@@ -315,7 +318,7 @@ fn linker(ask: &Ask<'_>, rustflags: &[String], compiler: Option<&Compiler>) -> R
         return Ok(Linker::named(program, &compiler.name));
     }
     if target.is_musl() {
-        return own_linker(toolchain, target);
+        return own_linker(ask, rustflags);
     }
     gnu::linker(ask)
 }
@@ -331,9 +334,16 @@ pub(super) fn names_linker(rustflags: &[String]) -> bool {
 }
 
 /// Without it rustc calls the machine's `cc`, which can link for this machine alone.
-fn own_linker(toolchain: &Toolchain, target: &Target) -> Result<Linker> {
-    if toolchain.has_lld() {
-        return Ok(Linker::named("rust-lld", "rust-lld, the toolchain's own"));
+fn own_linker(ask: &Ask<'_>, rustflags: &[String]) -> Result<Linker> {
+    let (toolchain, target) = (ask.toolchain, ask.target);
+    if let Some(program) = toolchain.rust_lld() {
+        let speaks_c =
+            !ask.needs.is_empty() || rustflags.iter().any(|flag| flag.contains("link-arg"));
+        let name = "rust-lld, the toolchain's own";
+        return match speaks_c {
+            true => Ok(Linker::named(&for_musl(&program, ask.site.kits)?, name)),
+            false => Ok(Linker::named("rust-lld", name)),
+        };
     }
     let architecture = |triple: &str| triple.split('-').next().map(str::to_owned);
     if architecture(target.triple) == architecture(&toolchain.host) {
@@ -347,4 +357,19 @@ fn own_linker(toolchain: &Toolchain, target: &Target) -> Result<Linker> {
         .because(format!("looked in {}", toolchain.sysroot.display()))
         .hint("use a toolchain of rustup, or name a linker in .cargo/config.toml")
         .into())
+}
+
+/// rust-lld for what is written for a C compiler that links: `-Wl,…`, and `-lm`, for which musl has no library of its own.
+fn for_musl(linker: &Path, kits: &Store) -> Result<String> {
+    let side = Side {
+        start: PathBuf::new(),
+        libraries: libraries::of_musl(kits)?,
+        loader: String::new(),
+    };
+    let wrapper = Wrapper {
+        linker,
+        side,
+        target: None,
+    };
+    wrapper.write(kits)
 }

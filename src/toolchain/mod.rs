@@ -218,10 +218,6 @@ impl Toolchain {
         self.sysroot.join("lib/rustlib").join(target).join("lib")
     }
 
-    fn has_lld(&self) -> bool {
-        self.own_program("rust-lld").is_some() || self.on_path("rust-lld")
-    }
-
     /// A program that lies among the toolchain's own.
     fn own_program(&self, name: &str) -> Option<PathBuf> {
         let programs = self

@@ -69,11 +69,20 @@ impl Shop {
     fn parts(&self, chosen: &Chosen) -> (Option<String>, BTreeMap<String, String>, String) {
         let link = chosen.link.clone();
         let reason = chosen.reasons.last().expect("reasons").clone();
-        (link.linker, link.variables.into_iter().collect(), reason)
+        let linker = link.linker.map(by_script);
+        (linker, link.variables.into_iter().collect(), reason)
     }
 
     fn refused(&self, name: &str, libc: Libc) -> String {
         told(&self.chosen(name, libc).expect_err("no compiler"))
+    }
+}
+
+/// `rust-lld` for a script that runs it, another linker as it is.
+fn by_script(linker: String) -> String {
+    match fs::read_to_string(&linker) {
+        Ok(text) if text.contains("/bin/rust-lld'\n") => "rust-lld".to_owned(),
+        _ => linker,
     }
 }
 

@@ -14,8 +14,8 @@ use crate::store::Store;
 /// The same for every wrapper; what differs comes before it.
 const SCRIPT: &str = include_str!("wrapper.sh");
 
-/// What is linked with: the directory of [`super::start::files`], that of shared libraries under the names that `-l` looks for, and the
-/// path of the loader on the machine that runs the program.
+/// What is linked with: the directory of [`super::start::files`], that of libraries under the names that `-l` looks for, and the
+/// path of the loader on the machine that runs the program. Start and loader are empty for musl, where rustc brings a start itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Side {
     pub(super) start: PathBuf,

@@ -55,6 +55,7 @@ if [ -n "$triple" ]; then
 fi
 
 [ "$kind" != object ] || exec "$linker" -flavor gnu "$@"
+[ -n "$start" ] || exec "$linker" -flavor gnu "$@" -L "$libraries"
 [ "$kind" != program ] || set -- "$@" "$start/crt1.o"
 [ "$kind" = library ] || [ -z "$loader" ] || set -- "$@" --dynamic-linker "$loader"
 exec "$linker" -flavor gnu "$@" --start-lib "$start/nonshared.o" --end-lib -L "$libraries"

@@ -10,6 +10,7 @@ use std::path::Path;
 use anyhow::Context;
 use anyhow::Result;
 
+use super::super::libraries;
 use super::super::script;
 use super::super::script::quoted;
 use super::Answer;
@@ -79,22 +80,13 @@ fn kit(ask: &Ask<'_>, clang: &str, headers: &Headers) -> Result<String> {
     let key = Digest::of(format!("{text}\n{}", links.join("\n")).as_bytes());
     let kit = ask.site.kits.kit("clang", &key, |place| {
         script::write(place, "clang", &text)?;
-        empty_libraries(place)?;
+        std::fs::create_dir(place.join("lib"))?;
+        libraries::empty_for_musl(&place.join("lib"))?;
         link_headers(place, headers)
     })?;
     let path = kit.join("clang").into_os_string().into_string();
     path.ok()
         .context("the path of the build cache is not UTF-8")
-}
-
-/// What musl has in its one library other C libraries have in these, so programs are linked with them by name.
-fn empty_libraries(place: &Path) -> Result<()> {
-    let library = place.join("lib");
-    std::fs::create_dir(&library)?;
-    for name in ["m", "pthread", "rt", "dl", "util"] {
-        std::fs::write(library.join(format!("lib{name}.a")), "!<arch>\n")?;
-    }
-    Ok(())
 }
 
 fn link_headers(place: &Path, headers: &Headers) -> Result<()> {

@@ -27,6 +27,14 @@ struct Printer {
 
 impl Printer {
     fn new(target: Option<(&str, Side)>) -> Printer {
+        Printer::with(side("host"), target)
+    }
+
+    fn of(side: Side) -> Printer {
+        Printer::with(side, None)
+    }
+
+    fn with(side: Side, target: Option<(&str, Side)>) -> Printer {
         let place = tempfile::Builder::new().prefix("it's a ").tempdir();
         let place = place.expect("a directory");
         let program = place.path().join("rust lld");
@@ -35,7 +43,7 @@ impl Printer {
         let kits = Store::cache(&place.path().join("build"), &Notes::recorded());
         let wrapper = Wrapper {
             linker: &program,
-            side: side("host"),
+            side,
             target,
         };
         let linker = wrapper.write(&kits.expect("a store")).expect("written");
@@ -109,6 +117,18 @@ fn a_static_program_gets_no_loader() {
     let printed = Printer::new(None).prints(&arguments);
     assert!(printed.contains(&"/host's start/crt1.o".to_owned()));
     assert!(!printed.contains(&"--dynamic-linker".to_owned()));
+}
+
+#[test]
+fn a_program_for_musl_gets_libraries_alone() {
+    let printer = Printer::of(Side {
+        start: PathBuf::new(),
+        libraries: "/e m".into(),
+        loader: String::new(),
+    });
+    let printed = printer.prints(&["-static-pie", "crt1.o", "-lm", "-Wl,-z,now"]);
+    let expected = ["-static-pie", "crt1.o", "-lm", "-z", "now", "-L", "/e m"];
+    assert_eq!(printed, with(&expected, Vec::new()));
 }
 
 #[test]
