@@ -3,6 +3,8 @@
 //! A full name is written one way, whoever wrote it: `docker.io/library/…`, not crane's `index.docker.io/library/…`. Another name, a
 //! bare tag for instance, stays as it is.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use crate::digest::Descriptor;
@@ -67,15 +69,19 @@ pub(crate) fn pin(entry: &Descriptor) -> String {
     }
 }
 
-/// Each name and digest once, the last one of a name, sorted: the same entries in any order give the same list.
+/// Each name once, the last one of it, and each digest that has none; sorted: the same entries in any order give the same list.
 pub(crate) fn sorted(entries: Vec<Descriptor>) -> Vec<Descriptor> {
-    let mut named = std::collections::BTreeMap::new();
+    let (mut named, mut nameless) = (BTreeMap::new(), BTreeMap::new());
     for entry in entries {
-        let unnamed = entry.digest.to_string();
-        let key = name(&entry).map_or((None, Some(unnamed)), |name| (Some(name), None));
-        named.insert(key, entry);
+        match name(&entry) {
+            Some(name) => named.insert(name, entry),
+            None => nameless.insert(entry.digest.to_string(), entry),
+        };
     }
-    named.into_values().collect()
+    for entry in named.values() {
+        nameless.remove(&entry.digest.to_string());
+    }
+    nameless.into_values().chain(named.into_values()).collect()
 }
 
 #[cfg(test)]
@@ -147,6 +153,12 @@ mod tests {
             nameless.clone(),
         ]);
         assert_eq!(all, [nameless, other]);
+    }
+
+    #[test]
+    fn what_has_a_name_is_not_listed_a_second_time_without_one() {
+        let named = called(&[(REF_NAME, "r.example/a:1")]);
+        assert_eq!(sorted(vec![named.clone(), called(&[])]), [named]);
     }
 
     #[test]

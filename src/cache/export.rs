@@ -175,7 +175,7 @@ fn lacks(found: &Descriptor, reached: &Reached, order: &Order<'_>) -> Fault {
     };
     let here: Vec<String> = reached.platforms.iter().map(ToString::to_string).collect();
     let fault = match here.is_empty() {
-        true => fault.because("no platform of it is here"),
+        true => fault.because("no image for that is here"),
         false => fault.because(format!("here are {}", here.join(", "))),
     };
     let layers = reached.layers.iter().filter(|_| order.is_full);

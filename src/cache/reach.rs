@@ -69,8 +69,7 @@ impl Walk<'_> {
         let announced = Some(entry.media_type.as_str()).filter(|kind| !kind.is_empty());
         let known = announced.is_none_or(|kind| media::is_index(kind) || media::is_manifest(kind));
         if !known {
-            self.opaque(entry);
-            return Ok(());
+            return self.opaque(entry);
         }
         let Some(bytes) = self.store.document(&entry.digest, Some(entry.size))? else {
             self.absent(entry);
@@ -98,10 +97,17 @@ impl Walk<'_> {
     }
 
     /// What rbuild cannot look into, a signature of an unknown kind for instance: carried as it is.
-    fn opaque(&mut self, entry: &Descriptor) {
-        if self.store.holds(entry) {
+    fn opaque(&mut self, entry: &Descriptor) -> Result<()> {
+        refuse_large(entry)?;
+        if self.has(entry)? {
             self.reached.blobs.push(entry.bare());
         }
+        Ok(())
+    }
+
+    /// One of another size, or one that is no file, is damage and not absence.
+    fn has(&self, blob: &Descriptor) -> Result<bool> {
+        Ok(self.store.blob(blob)?.is_some())
     }
 
     /// Attestations and the like are images of no platform: nobody misses them.
@@ -134,14 +140,14 @@ impl Walk<'_> {
     fn image(&mut self, manifest: &Manifest, entry: &Descriptor) -> Result<()> {
         for layer in &manifest.layers {
             refuse_large(layer)?;
-            match self.store.holds(layer) {
+            match self.has(layer)? {
                 true => self.add(layer),
                 false if media::is_foreign(&layer.media_type) => {}
                 false => self.reached.layers.push(layer.bare()),
             }
         }
         refuse_large(&manifest.config)?;
-        match self.store.holds(&manifest.config) {
+        match self.has(&manifest.config)? {
             true => self.add(&manifest.config),
             false => {
                 self.absent(entry);

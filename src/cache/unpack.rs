@@ -39,6 +39,7 @@ pub(super) fn stage(tar: impl Read, cache: &Store) -> Result<(Staging, Vec<Descr
         index: None,
         has_layout: false,
         has_manifest: false,
+        strange: None,
     };
     let mut archive = Archive::new(tar);
     while let Some(member) = archive.next().map_err(no_tar)? {
@@ -58,6 +59,8 @@ struct Reading {
     has_layout: bool,
     /// Whether there is a `manifest.json`, which `docker save` writes.
     has_manifest: bool,
+    /// A link or a device beside the layout; `docker save` writes such, others shall not.
+    strange: Option<Fault>,
 }
 
 impl Reading {
@@ -66,8 +69,8 @@ impl Reading {
         match (&member.kind, path) {
             (Kind::Directory, _) => Ok(()),
             (Kind::File, _) if member.is_sparse => Err(odd("is a sparse file").into()),
-            (Kind::File, "index.json") => self.take_index(content),
-            (Kind::File, "oci-layout") => self.take_layout(content),
+            (Kind::File, "index.json") => self.take_index(member.size, content),
+            (Kind::File, "oci-layout") => self.take_layout(member.size, content),
             (Kind::File, "manifest.json") => {
                 self.has_manifest = true;
                 Ok(())
@@ -76,12 +79,16 @@ impl Reading {
                 Some(digest) => self.take_blob((digest, member.size), content),
                 None => Ok(()),
             },
-            _ => Err(odd("is a link or a device, which no layout needs").into()),
+            (_, path) if is_of_layout(path) => Err(no_file(path).into()),
+            (_, path) => {
+                self.strange.get_or_insert_with(|| no_file(path));
+                Ok(())
+            }
         }
     }
 
-    fn take_index(&mut self, content: &mut impl Read) -> Result<()> {
-        let bytes = small(content, INDEX)?;
+    fn take_index(&mut self, size: u64, content: &mut impl Read) -> Result<()> {
+        let bytes = small((size, INDEX), content)?;
         let entries = entries_of(&bytes).ok_or_else(|| odd("is no index of a layout"))?;
         match self.index.replace(entries) {
             None => Ok(()),
@@ -89,8 +96,8 @@ impl Reading {
         }
     }
 
-    fn take_layout(&mut self, content: &mut impl Read) -> Result<()> {
-        let bytes = small(content, LAYOUT)?;
+    fn take_layout(&mut self, size: u64, content: &mut impl Read) -> Result<()> {
+        let bytes = small((size, LAYOUT), content)?;
         let layout = json::parse(&bytes).ok();
         let version = layout
             .as_ref()
@@ -122,14 +129,17 @@ impl Reading {
     }
 
     fn finish(self) -> Result<(Staging, Vec<Descriptor>)> {
-        match self.index {
-            Some(entries) if self.has_layout && !entries.is_empty() => Ok((self.staging, entries)),
-            Some(entries) if entries.is_empty() => {
+        match (self.index, self.strange) {
+            (None, _) if self.has_manifest => Err(docker_save().into()),
+            (_, Some(strange)) => Err(strange.into()),
+            (Some(entries), _) if self.has_layout && !entries.is_empty() => {
+                Ok((self.staging, entries))
+            }
+            (Some(entries), _) if entries.is_empty() => {
                 Err(no_layout("its index.json lists no image").into())
             }
-            Some(_) => Err(no_layout("it has no file `oci-layout`").into()),
-            None if self.has_manifest => Err(docker_save().into()),
-            None => Err(no_layout("it has no file `index.json`").into()),
+            (Some(_), _) => Err(no_layout("it has no file `oci-layout`").into()),
+            (None, _) => Err(no_layout("it has no file `index.json`").into()),
         }
     }
 }
@@ -143,18 +153,32 @@ fn path(member: &Member) -> Result<&str> {
     }
 }
 
+fn is_of_layout(path: &str) -> bool {
+    let first = path.split('/').next().unwrap_or_default();
+    ["blobs", "index.json", "oci-layout"].contains(&first)
+}
+
+fn no_file(path: &str) -> Fault {
+    Fault::integrity(format!(
+        "`{}` is a link or a device, which no layout needs",
+        shown(path)
+    ))
+}
+
 fn digest(hex: &str) -> Option<Digest> {
     format!("sha256:{hex}").parse().ok()
 }
 
-fn small(content: &mut impl Read, most: u64) -> Result<Vec<u8>> {
+fn small((size, most): (u64, u64), content: &mut impl Read) -> Result<Vec<u8>> {
+    if size > most {
+        let fault = format!("it has {size} bytes, and may have {most}");
+        return Err(Fault::new(fault::Kind::Disk, fault).into());
+    }
     let mut bytes = Vec::new();
-    content.take(most + 1).read_to_end(&mut bytes)?;
-    match bytes.len() as u64 <= most {
+    content.read_to_end(&mut bytes)?;
+    match bytes.len() as u64 == size {
         true => Ok(bytes),
-        false => {
-            Err(Fault::new(fault::Kind::Disk, format!("it has more than {most} bytes")).into())
-        }
+        false => Err(cut_off().into()),
     }
 }
 

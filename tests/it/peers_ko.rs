@@ -12,7 +12,7 @@ use crate::feed::{Feed, blob};
 use crate::support::{Run, TestEnv, image, run};
 
 /// `ko build` of a Go program without dependencies on `base`, behind a wrapper, with the cache of `env`.
-fn ko(env: &TestEnv, base: &str, wrapper: &[&str]) -> Run {
+pub(crate) fn ko(env: &TestEnv, base: &str, wrapper: &[&str]) -> Run {
     let program = env.path("tiny");
     fs::create_dir_all(&program).expect("made");
     fs::write(

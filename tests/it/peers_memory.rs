@@ -68,7 +68,7 @@ fn target(bulk: &Bulk) -> TestRegistry {
 }
 
 /// Runs `command` in a cgroup that is large enough for it, and no larger.
-fn within_limits(command: impl FnOnce(&[&str]) -> Command) -> Watched {
+pub(crate) fn within_limits(command: impl FnOnce(&[&str]) -> Command) -> Watched {
     let group = Cgroup::new(LIMIT);
     let wrapper = group.wrapper();
     let mut command = command(&wrapper.each_ref().map(String::as_str));
