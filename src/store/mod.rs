@@ -5,14 +5,17 @@
 //! This room never touches the network, never reads the clock and never prints.
 
 mod blob;
+mod claim;
 mod index;
 mod kit;
 mod layout;
 mod lock;
 mod mend;
 mod quarantine;
+mod reach;
 mod record;
 mod regular;
+mod remove;
 mod temp;
 mod trim;
 mod writer;
@@ -31,6 +34,9 @@ use crate::fault::Kind;
 use crate::notes::Notes;
 
 pub(crate) use blob::Blob;
+pub(crate) use claim::Alone;
+pub(crate) use reach::Links;
+pub(crate) use remove::{Seen, Victims};
 pub(crate) use writer::BlobWriter;
 
 /// An OCI layout directory; cheap to clone. Two values for one directory, in one process or in two, get along.
@@ -39,6 +45,7 @@ pub(crate) struct Store {
     root: PathBuf,
     role: Role,
     notes: Notes,
+    claim: claim::Claim,
 }
 
 /// Whose directory it is, and so what may be done to it.
@@ -76,8 +83,9 @@ impl Store {
             root: root.to_owned(),
             role,
             notes: notes.clone(),
+            claim: claim::Claim::default(),
         };
-        match store.inspect() {
+        match store.inspect().and_then(|()| store.share()) {
             Ok(()) | Err(Error::Denied { .. }) => Ok(store),
             Err(error) => Err(error),
         }
@@ -132,6 +140,9 @@ pub(crate) enum Error {
         path: PathBuf,
         source: io::Error,
     },
+    /// Something is to be taken away where others read or write.
+    #[error("`{}` is in use by another rbuild", path.display())]
+    Busy { path: PathBuf },
     #[error("cannot {action} `{}`", path.display())]
     Io {
         action: &'static str,
@@ -206,6 +217,9 @@ impl Error {
             Error::Full { source, .. } => Fault::new(Kind::Disk, message)
                 .because(source.to_string())
                 .hint("free some space there (`build` in the cache may always be deleted), or use another directory"),
+            Error::Busy { .. } => Fault::new(Kind::Disk, message)
+                .because("nothing is taken away while somebody may need it; nothing was changed")
+                .hint("try again when that run is done"),
             Error::Io { source, .. } => {
                 Fault::new(Kind::Disk, message).because(source.to_string())
             }
@@ -231,7 +245,9 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
         let kind = match &error {
             Error::Corrupt { .. } => io::ErrorKind::InvalidData,
-            Error::Foreign { .. } | Error::Refused { .. } => io::ErrorKind::Other,
+            Error::Foreign { .. } | Error::Refused { .. } | Error::Busy { .. } => {
+                io::ErrorKind::Other
+            }
             Error::Denied { source, .. }
             | Error::Full { source, .. }
             | Error::Io { source, .. } => source.kind(),

@@ -8,6 +8,7 @@ mod bases_online;
 mod build;
 mod bulk;
 mod cache_faults;
+mod cache_tools;
 mod cache_warm;
 mod clients;
 mod counts;
