@@ -4,12 +4,15 @@
 //! A [`Descriptor`] keeps every field that it does not know. This file never reads a file by itself.
 
 use std::fmt;
-use std::io::{self, Read, Write};
+use std::io::{self, BufReader, Read, Write};
 use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha2::{Digest as _, Sha256};
+
+/// What one read takes of bytes that are only hashed: few calls, and still in the processor's cache.
+const READ_BUFFER: usize = 128 * 1024;
 
 /// A SHA-256 digest, the only algorithm that rbuild reads or writes (OCI image-spec, descriptor.md).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
@@ -25,13 +28,17 @@ impl Digest {
     /// The digest and the length in bytes of everything `reader` gives.
     pub(crate) fn of_reader(reader: &mut impl Read) -> io::Result<(Digest, u64)> {
         let mut hasher = Hashing::new(io::sink());
-        io::copy(reader, &mut hasher)?;
+        let mut buffered = BufReader::with_capacity(READ_BUFFER, reader);
+        io::copy(&mut buffered, &mut hasher)?;
         Ok(hasher.finish())
     }
 
     /// 64 lower-case hexadecimal digits: the file name of the blob.
     pub(crate) fn hex(&self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        const DIGITS: &[u8; 16] = b"0123456789abcdef";
+        let digits =
+            |byte: &u8| [byte >> 4, byte & 15].map(|half| char::from(DIGITS[usize::from(half)]));
+        self.0.iter().flat_map(digits).collect()
     }
 }
 

@@ -12,10 +12,12 @@ pub(crate) mod document;
 mod documents;
 pub(crate) mod name;
 mod tag;
+mod used;
 mod walk;
 
 pub(crate) use absent::layers as not_here;
 pub(crate) use tag::News;
+pub(crate) use used::{asked_at, built_on, built_on_at};
 
 use std::path::Path;
 use std::time::SystemTime;
@@ -235,6 +237,7 @@ pub(crate) fn resolve_reference(
 fn recorded(reference: &Reference, choice: Choice<'_>, shelf: Shelf<'_>) -> Result<Base> {
     let (base, news) = choose::from_reference(reference, choice, shelf)?;
     news.map_or(Ok(()), |news| news.record(shelf))?;
+    used::mark(&base, shelf);
     Ok(base)
 }
 

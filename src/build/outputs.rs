@@ -78,7 +78,9 @@ fn keep(built: &[Built], tools: &Tools<'_>) -> Result<()> {
                 entry.digest == finished.root.digest
                     && entry.annotation(media::REF_NAME) == Some(&name)
             });
-            if !same {
+            if same {
+                tools.store.touch(&finished.root.digest); // in use, as its layers are
+            } else {
                 publish::remember_origins(tools.store, finished)?;
                 tools.store.sync()?;
                 tools.store.bind(&name, &finished.root)?;

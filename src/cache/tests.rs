@@ -1,7 +1,16 @@
 //! What `cache ls` and `cache verify` see.
 
+use std::collections::BTreeSet;
+
 use super::*;
+use crate::digest::{Descriptor, Digest};
+use crate::media::{self, DEEPEST};
+use crate::store::Store;
 use crate::testing::{self, BaseSpec, platform};
+
+fn list(store: &Store) -> anyhow::Result<Vec<Listed>> {
+    super::list(store, &Project::default())
+}
 
 #[test]
 fn an_entry_is_metadata_until_every_layer_of_its_platforms_is_here() {
@@ -55,6 +64,7 @@ fn an_index_of_equal_children_nested_deep_is_counted_once_and_quickly() {
     }
     test.store.bind("nested", &inner).expect("bound");
     let listed = list(&test.store).expect("listed");
+    assert_eq!(listed[1].name.as_deref(), Some("nested"));
     assert_eq!(listed[1].size, listed[0].size + indexes);
     assert!(listed[1].full && listed[1].platforms.len() == 1);
 }
@@ -101,7 +111,11 @@ fn verify_finds_the_blob_whose_bytes_changed_and_names_what_dangles() {
         .bind("dangling", &Descriptor::of(media::OCI_MANIFEST, b"gone"))
         .expect("bound");
     let found = verify(&test.store).expect("verified");
-    assert_eq!(found.damaged, [other.digest]);
+    let damaged = Damaged {
+        digest: other.digest,
+        found: Digest::of(b"some bytfs").to_string(),
+    };
+    assert_eq!(found.damaged, [damaged]);
     assert_eq!(found.dangling, ["dangling"]);
     assert!(found.blobs >= 5 && path.exists(), "verify moves nothing");
 }

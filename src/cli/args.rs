@@ -1,11 +1,14 @@
 //! What was typed. Plain values; nothing is looked up and nothing is decided.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 
+use crate::cache::MinFree;
+use crate::cli::amounts;
 use crate::cli::doctor_arguments::DoctorArguments;
 use crate::cli::registry_arguments::RegistryArguments;
 
@@ -76,16 +79,52 @@ pub(crate) struct LogoutArguments {
 pub(crate) enum CacheAction {
     /// Bring images into the cache; prints NAME:TAG@DIGEST of each
     Warm(WarmArguments),
-    /// List the base images: name, digest, platforms, metadata or full, size
+    /// List the base images: name, digest, platforms, metadata or full, size, age, used by
     Ls,
     /// Hash every blob again; exit code 5 if one is damaged
-    Verify,
+    Verify(VerifyArguments),
+    /// Take away what was not used for long, and more where a size is exceeded
+    Prune(PruneArguments),
+    /// Take images away, and the blobs that only they needed
+    Rm(RmArguments),
     /// Write images of the cache as an OCI layout, to be carried: a directory, or one tar
     Export(ExportArguments),
     /// Bring images of an OCI layout into the cache: a directory, or one tar
     Import(ImportArguments),
     /// Print the directory of the cache
     Dir,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct VerifyArguments {
+    /// Fetch what is damaged again, from where it came
+    #[arg(long)]
+    pub(crate) repair: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PruneArguments {
+    /// Keep what was used within this time: 90m, 720h, 30d
+    #[arg(long, value_name = "TIME", default_value = "720h", value_parser = amounts::time)]
+    pub(crate) keep_duration: Duration,
+    /// Keep no more than this in all: 10GB, 512MiB; the oldest use goes first
+    #[arg(long, value_name = "SIZE", value_parser = amounts::size)]
+    pub(crate) max_used: Option<u64>,
+    /// Leave this much of the file system free: 20%, 5GB; the oldest use goes first
+    #[arg(long, value_name = "SHARE|SIZE", value_parser = amounts::free)]
+    pub(crate) min_free: Option<MinFree>,
+    /// Print what would go, and change nothing
+    #[arg(long)]
+    pub(crate) dry_run: bool,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct RmArguments {
+    /// Names as they are listed, or digests
+    #[arg(value_name = "NAME|DIGEST", required = true)]
+    pub(crate) images: Vec<String>,
 }
 
 #[derive(Debug, Args)]

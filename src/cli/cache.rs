@@ -1,18 +1,37 @@
-//! `rbuild cache ls|verify|dir`; `warm`, `export` and `import` have files of their own.
+//! `rbuild cache ls|verify|prune|rm|dir`; `warm`, `export` and `import` have files of their own.
 
-use std::path::Path;
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
 
-use crate::cache::{self, Listed, Verified};
-use crate::cli::args::CacheAction;
+use crate::base::name::Name;
+use crate::cache::{self, Damaged, Limits, Listed, Part, Project, Taken, Verified};
+use crate::cli::amounts::ago;
+use crate::cli::args::{CacheAction, PruneArguments, RmArguments, VerifyArguments};
+use crate::cli::bars;
+use crate::cli::build;
 use crate::cli::carry;
+use crate::cli::registries;
 use crate::cli::report;
 use crate::cli::warm;
 use crate::cli::world::World;
+use crate::config::Config;
+use crate::digest::Digest;
 use crate::fault::Fault;
+use crate::json;
+use crate::network::Network;
 use crate::notes::Notes;
+use crate::plan;
+use crate::plan::request::Progress;
+use crate::registry::Registry;
 use crate::store::Store;
+
+/// In bytes; a lock file has a few hundred for each base.
+const LOCK_LIMIT: u64 = 8 * 1024 * 1024;
 
 pub(crate) fn run(action: &CacheAction, world: &World) -> Result<()> {
     let root = world.cache()?;
@@ -21,8 +40,10 @@ pub(crate) fn run(action: &CacheAction, world: &World) -> Result<()> {
         CacheAction::Export(arguments) => carry::export(arguments, world),
         CacheAction::Import(arguments) => carry::import(arguments, world),
         CacheAction::Dir => report::answer(&format!("{}\n", root.display())),
-        CacheAction::Ls => list(&root),
-        CacheAction::Verify => verify(&root),
+        CacheAction::Ls => list(&root, world),
+        CacheAction::Verify(arguments) => verify(&root, arguments, world),
+        CacheAction::Prune(arguments) => prune(&root, arguments, world),
+        CacheAction::Rm(arguments) => remove(&root, arguments, world),
     }
 }
 
@@ -31,59 +52,224 @@ fn open(root: &Path, part: &str, notes: &Notes) -> Result<Store> {
     Ok(Store::source(&root.join(part), notes)?)
 }
 
-fn list(root: &Path) -> Result<()> {
-    let mut listed = cache::list(&open(root, "img", &report::notes(false))?)?;
-    listed.sort_by(|one, other| (&one.name, one.digest).cmp(&(&other.name, other.digest)));
-    report::answer(&listed.iter().map(row).collect::<String>())
+/// Both stores, to be changed.
+fn both(root: &Path) -> Result<[(Part, Store); 2]> {
+    let notes = report::notes(false);
+    Ok([
+        (Part::Img, Store::cache(&root.join("img"), &notes)?),
+        (Part::Build, Store::cache(&root.join("build"), &notes)?),
+    ])
 }
 
-fn row(listed: &Listed) -> String {
+fn list(root: &Path, world: &World) -> Result<()> {
+    let notes = report::notes(false);
+    let project = project(root, world, &notes)?;
+    let listed = cache::list(&open(root, "img", &notes)?, &project)?;
+    let rows = listed.iter().map(|one| row(one, world.now));
+    report::answer(&rows.collect::<String>())
+}
+
+/// What of the cache is needed here. A configuration that cannot be read is the error of a build, not of a question.
+fn project(root: &Path, world: &World, notes: &Notes) -> Result<Project> {
+    let config = build::load(&world.directory, world).unwrap_or_default();
+    let mut project = Project {
+        locked: locked(&world.directory)?,
+        built_on: cache::built_on(&open(root, "build", notes)?)?,
+        ..Project::default()
+    };
+    for text in bases(&config) {
+        if let Ok(Name::Reference(reference)) = Name::parse(text, &world.directory) {
+            project.pins.extend(reference.digest);
+            project.names.insert(reference.to_string());
+            project.names.extend(reference.recorded_names());
+        }
+    }
+    Ok(project)
+}
+
+fn bases(config: &Config) -> impl Iterator<Item = &String> {
+    config
+        .default_base_image
+        .iter()
+        .chain(config.base_image_overrides.values())
+}
+
+/// Every digest in the builder.lock of the project that `start` lies in; none without one.
+fn locked(start: &Path) -> Result<BTreeSet<Digest>> {
+    let places = start.ancestors().map(|place| place.join("builder.lock"));
+    let Some(path) = places.into_iter().find(|path| path.is_file()) else {
+        return Ok(BTreeSet::new());
+    };
+    let digests = digests_in(&path);
+    digests.with_context(|| format!("cannot read `{}`", path.display()))
+}
+
+fn digests_in(path: &PathBuf) -> Result<BTreeSet<Digest>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LOCK_LIMIT).read_to_end(&mut bytes)?;
+    let document = json::parse(&bytes).map_err(|error| {
+        Fault::refused(format!("it is not strict JSON: {error}"))
+            .hint("a lock that cannot be read protects nothing: mend it, or move it away")
+    })?;
+    let text = document.to_string();
+    let words = text
+        .split('"')
+        .map(|word| word.rsplit('@').next().unwrap_or(word));
+    Ok(words.filter_map(|word| word.parse().ok()).collect())
+}
+
+fn row(listed: &Listed, now: SystemTime) -> String {
     let platforms: Vec<String> = listed.platforms.iter().map(ToString::to_string).collect();
     let state = if listed.full { "full" } else { "metadata" };
-    let name = listed
-        .name
-        .as_deref()
-        .map_or_else(|| "-".to_owned(), report::escaped);
-    let platforms = if platforms.is_empty() {
-        "-".to_owned()
-    } else {
-        platforms.join(",")
-    };
     format!(
-        "{name}\t{}\t{platforms}\t{state}\t{} bytes\n",
-        listed.digest, listed.size
+        "{}\t{}\t{}\t{state}\t{} bytes\t{}\t{}\n",
+        or_dash(listed.name.as_deref().map(report::escaped)),
+        listed.digest,
+        joined(&platforms),
+        listed.size,
+        since(listed.recorded, now),
+        joined(&listed.used_by),
     )
 }
 
-fn verify(root: &Path) -> Result<()> {
+fn or_dash(text: Option<String>) -> String {
+    text.unwrap_or_else(|| "-".to_owned())
+}
+
+fn joined<T: AsRef<str>>(words: &[T]) -> String {
+    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
+    or_dash((!words.is_empty()).then(|| words.join(",")))
+}
+
+fn since(time: Option<SystemTime>, now: SystemTime) -> String {
+    or_dash(time.map(|time| ago(now.duration_since(time).unwrap_or_default())))
+}
+
+fn remove(root: &Path, arguments: &RmArguments, world: &World) -> Result<()> {
+    let parts = both(root)?;
+    let parts: Vec<(Part, &Store)> = parts.iter().map(|(part, store)| (*part, store)).collect();
+    let taken = cache::remove(&arguments.images, &parts, &locked(&world.directory)?)?;
+    tell(&taken, world.now, "freed")
+}
+
+fn prune(root: &Path, arguments: &PruneArguments, world: &World) -> Result<()> {
+    let parts = both(root)?;
+    let parts: Vec<(Part, &Store)> = parts.iter().map(|(part, store)| (*part, store)).collect();
+    let limits = Limits {
+        keep: arguments.keep_duration,
+        max_used: arguments.max_used,
+        min_free: arguments.min_free,
+        dry_run: arguments.dry_run,
+        now: world.now,
+    };
+    let taken = cache::prune(&parts, &locked(&world.directory)?, &limits)?;
+    let word = if arguments.dry_run {
+        "would free"
+    } else {
+        "freed"
+    };
+    tell(&taken, world.now, word)
+}
+
+/// A line for each that went: name or `-`, digest, bytes, last use; and the sum.
+fn tell(taken: &Taken, now: SystemTime, word: &str) -> Result<()> {
+    let line = |gone: &cache::Gone| {
+        let name = or_dash(gone.name.as_deref().map(report::escaped));
+        format!(
+            "{name}\t{}\t{} bytes\t{}\n",
+            gone.digest,
+            gone.bytes,
+            since(gone.used, now)
+        )
+    };
+    let lines: String = taken.gone.iter().map(line).collect();
+    let sum: u64 = taken.gone.iter().map(|gone| gone.bytes).sum();
+    for digest in &taken.unknown {
+        report::notes(false).say(format!(
+            "{digest} is damaged and may need any blob, so none was taken away: run `rbuild cache verify --repair`, or `rbuild cache rm {digest}`"
+        ));
+    }
+    report::answer(&format!("{lines}{word} {sum} bytes\n"))
+}
+
+fn verify(root: &Path, arguments: &VerifyArguments, world: &World) -> Result<()> {
+    let registry = match arguments.repair {
+        true => Some(door(arguments, world)?),
+        false => None,
+    };
     let notes = report::notes(false);
     let mut damaged = Vec::new();
     for part in ["img", "build"] {
         let store = open(root, part, &notes)?;
-        let found = cache::verify(&store)?;
+        let mut found = cache::verify(&store)?;
         report::answer(&sentence(store.root(), &found))?;
-        damaged.extend(
-            found
-                .damaged
-                .iter()
-                .map(|digest| format!("{digest} in {}", store.root().display())),
-        );
+        if let Some(registry) = &registry {
+            found.damaged = repair(&root.join(part), part, (&found.damaged, registry))?;
+        }
+        let place = |one: Damaged| (store.root().to_owned(), one);
+        damaged.extend(found.damaged.into_iter().map(place));
     }
+    match damaged.is_empty() {
+        true => Ok(()),
+        false => Err(damage(&damaged, root).into()),
+    }
+}
+
+/// The way to registries, which an offline run has not.
+fn door(arguments: &VerifyArguments, world: &World) -> Result<Registry> {
+    let listeners = bars::listeners(Progress::Auto);
+    let config = build::load(&world.directory, world)?;
+    let settings = registries::settings(&arguments.registry, &config, world)?;
+    let network = Network::unless(world.flag("RBUILD_OFFLINE")?);
+    let registry = registries::connect(network, settings, &listeners);
+    Ok(registry
+        .ok_or_else(|| plan::refuse_offline("`RBUILD_OFFLINE`", "unset it for this command"))?)
+}
+
+/// What could not be mended. What rbuild made itself is put aside, because it makes it again.
+fn repair(
+    place: &Path,
+    part: &str,
+    (damaged, registry): (&[Damaged], &Registry),
+) -> Result<Vec<Damaged>> {
     if damaged.is_empty() {
-        return Ok(());
+        return Ok(Vec::new());
     }
+    let store = Store::cache(place, &report::notes(false))?;
+    if part == "build" {
+        damaged
+            .iter()
+            .try_for_each(|one| store.put_aside(&one.digest))?;
+        return Ok(Vec::new());
+    }
+    let left = cache::repair(&store, damaged, registry)?;
+    let mended = damaged.iter().filter(|one| !left.contains(one));
+    let line = |one: &Damaged| format!("{} was fetched again\n", one.digest);
+    report::answer(&mended.map(line).collect::<String>())?;
+    Ok(left)
+}
+
+fn damage(damaged: &[(PathBuf, Damaged)], root: &Path) -> Fault {
     let fault = Fault::integrity(format!("{} blobs do not match their digest", damaged.len()));
-    let fault = damaged.into_iter().fold(fault, Fault::because);
-    Err(fault
+    let reason = |(place, one): &(PathBuf, Damaged)| {
+        format!(
+            "in {}: expected {}, found {}",
+            place.display(),
+            one.digest,
+            one.found
+        )
+    };
+    let fault = damaged.iter().map(reason).fold(fault, Fault::because);
+    fault
+        .hint("`rbuild cache verify --repair` fetches again, while online, what a name of the cache leads to")
         .hint(format!(
-            "what lies in {} came from elsewhere: remove the damaged file, then pull its image again (other tools pass over a file that is there)",
+            "what lies in {} came from elsewhere: where no name leads to it, remove the damaged file, then pull its image again (other tools pass over a file that is there)",
             root.join("img").display()
         ))
         .hint(format!(
             "what lies in {0} rbuild makes again: `rm -r {0}` harms nothing",
             root.join("build").display()
         ))
-        .into())
 }
 
 fn sentence(root: &Path, found: &Verified) -> String {
@@ -126,14 +312,28 @@ mod tests {
         std::fs::write(&blob, b"[]").expect("written");
         std::fs::write(store.root().join("index.json"), b"torn").expect("written");
         let store = open(root.path(), "img", &notes).expect("opens");
-        let listed = cache::list(&store).expect("listed");
+        let listed = cache::list(&store, &Project::default()).expect("listed");
         assert!(listed.iter().all(|one| !one.full));
-        assert_eq!(
-            cache::verify(&store).expect("verified").damaged,
-            [found.digest]
-        );
+        let damaged = cache::verify(&store).expect("verified").damaged;
+        assert_eq!(damaged.len(), 1);
+        assert_eq!(damaged[0].digest, found.digest);
+        assert_eq!(damaged[0].found, Digest::of(b"[]").to_string());
         assert_eq!(std::fs::read(&blob).expect("still there"), b"[]");
         let index = std::fs::read(store.root().join("index.json"));
         assert_eq!(index.expect("still there"), b"torn");
+    }
+
+    #[test]
+    fn every_digest_of_a_lock_counts_and_a_torn_lock_is_an_error() {
+        let root = tempfile::tempdir().expect("a directory");
+        let inner = root.path().join("a/b");
+        std::fs::create_dir_all(&inner).expect("made");
+        assert!(locked(&inner).expect("none").is_empty());
+        let (one, two) = (Digest::of(b"1"), Digest::of(b"2"));
+        let lock = format!(r#"{{"bases":[{{"digest":"{one}","source":"r.example/x@{two}"}}]}}"#);
+        std::fs::write(root.path().join("builder.lock"), lock).expect("written");
+        assert_eq!(locked(&inner).expect("read"), BTreeSet::from([one, two]));
+        std::fs::write(root.path().join("builder.lock"), "torn").expect("written");
+        assert!(locked(&inner).is_err());
     }
 }

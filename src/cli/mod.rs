@@ -2,6 +2,7 @@
 //!
 //! Nothing is decided here that a stage could decide; each command is a file of its own.
 
+mod amounts;
 mod args;
 mod bars;
 mod build;

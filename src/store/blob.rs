@@ -87,22 +87,36 @@ impl Store {
         Ok(blobs)
     }
 
-    /// Whether nothing is wrong with the blob: one that is not here is not damaged, and a wrong one stays where it is.
-    pub(crate) fn verify(&self, digest: &Digest) -> Result<bool, Error> {
+    /// What is wrong with the blob: one that is not here is not damaged, and a wrong one stays where it is.
+    pub(crate) fn verify(&self, digest: &Digest) -> Result<Option<String>, Error> {
         self.refuse_links()?;
         let path = self.blob_path(digest);
         match regular::open(&path)? {
-            Found::Nothing => Ok(true),
-            Found::Odd(..) => Ok(false),
+            Found::Nothing => Ok(None),
+            Found::Odd(what, _) => Ok(Some(what.to_owned())),
             Found::Regular(found) => match found.digest() {
-                Ok(actual) => Ok(actual == *digest),
+                Ok(actual) => Ok((actual != *digest).then(|| actual.to_string())),
                 Err(error) => Err(Error::of_io("read", &path, error)),
             },
         }
     }
 
+    /// Moves the blob to the quarantine if it is wrong; a good one stays.
+    pub(crate) fn put_aside(&self, digest: &Digest) -> Result<(), Error> {
+        self.prepare()?;
+        let path = self.blob_path(digest);
+        let Some(seen) = Identity::at(&path) else {
+            return Ok(());
+        };
+        if self.verify(digest)?.is_some() {
+            let lock = self.lock()?;
+            self.quarantine(&lock, &path, seen)?;
+        }
+        Ok(())
+    }
+
     /// A JSON object that matches its digest; whatever else is there stays where it is.
-    pub(super) fn peek_document(&self, digest: &Digest) -> Option<Vec<u8>> {
+    pub(crate) fn peek_document(&self, digest: &Digest) -> Option<Vec<u8>> {
         let Found::Regular(found) = regular::open(&self.blob_path(digest)).ok()? else {
             return None;
         };

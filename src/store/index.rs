@@ -93,7 +93,7 @@ impl Store {
         self.write_document(&path, &bytes)
     }
 
-    fn refuse_distrusted(&self) -> Result<(), Error> {
+    pub(super) fn refuse_distrusted(&self) -> Result<(), Error> {
         let found =
             fs::metadata(&self.root).map_err(|error| Error::of_io("look at", &self.root, error))?;
         let ours = rustix::process::getuid().as_raw();

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! oci-layout  index.json  blobs/sha256/<64 hex>
-//! .rbuild/lock  .rbuild/index.json  .rbuild/tmp/  .rbuild/quarantine/  .rbuild/records/  .rbuild/kits/
+//! .rbuild/lock  .rbuild/use  .rbuild/index.json  .rbuild/tmp/  .rbuild/quarantine/  .rbuild/records/  .rbuild/kits/
 //! ```
 //! A directory that is a link, or a layout of a version that we do not know, is refused and never touched.
 
@@ -64,6 +64,7 @@ impl Store {
         self.refuse_source()?;
         self.make_root()?;
         self.make_directory(&self.root.join(".rbuild"))?;
+        self.share()?;
         self.make_directory(&self.temp_directory())?;
         self.begin_index()?;
         if !self.has_layout()? {
@@ -98,6 +99,17 @@ impl Store {
                 access(&path, Access::WRITE_OK | Access::EXEC_OK)
                     .map_err(|error| Error::of_io("write into", &path, error.into()))
             })
+    }
+
+    /// What the file system of the store has free for us, and how large it is, in bytes.
+    pub(crate) fn space(&self) -> Result<(u64, u64), Error> {
+        let found = rustix::fs::statvfs(&self.root);
+        let found = found.map_err(|error| Error::of_io("look at", &self.root, error.into()))?;
+        let block = found.f_frsize;
+        Ok((
+            found.f_bavail.saturating_mul(block),
+            found.f_blocks.saturating_mul(block),
+        ))
     }
 
     /// Refuses what is no store of ours before anything is read from it or written to it.

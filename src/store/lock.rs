@@ -85,7 +85,7 @@ impl Store {
 }
 
 /// Tries until it works, telling once after a second; `false` when the file system has no locks.
-fn wait(
+pub(super) fn wait(
     mut try_lock: impl FnMut() -> Result<(), TryLockError>,
     tell: impl Fn(),
 ) -> io::Result<bool> {
@@ -105,7 +105,7 @@ fn wait(
     }
 }
 
-fn is_unsupported(error: &io::Error) -> bool {
+pub(super) fn is_unsupported(error: &io::Error) -> bool {
     let codes = [Errno::NOTSUP, Errno::OPNOTSUPP, Errno::NOSYS, Errno::NOLCK];
     error.kind() == io::ErrorKind::Unsupported
         || codes

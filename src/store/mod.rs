@@ -6,14 +6,17 @@
 
 mod blob;
 mod carry;
+mod claim;
 mod index;
 mod kit;
 mod layout;
 mod lock;
 mod mend;
 mod quarantine;
+mod reach;
 mod record;
 mod regular;
+mod remove;
 mod temp;
 mod trim;
 mod writer;
@@ -33,6 +36,9 @@ use crate::notes::Notes;
 
 pub(crate) use blob::Blob;
 pub(crate) use carry::{Staging, entries_of};
+pub(crate) use claim::Alone;
+pub(crate) use reach::Links;
+pub(crate) use remove::{Seen, Victims};
 pub(crate) use writer::BlobWriter;
 
 /// An OCI layout directory; cheap to clone. Two values for one directory, in one process or in two, get along.
@@ -41,6 +47,7 @@ pub(crate) struct Store {
     root: PathBuf,
     role: Role,
     notes: Notes,
+    claim: claim::Claim,
 }
 
 /// Whose directory it is, and so what may be done to it.
@@ -78,8 +85,9 @@ impl Store {
             root: root.to_owned(),
             role,
             notes: notes.clone(),
+            claim: claim::Claim::default(),
         };
-        match store.inspect() {
+        match store.inspect().and_then(|()| store.share()) {
             Ok(()) | Err(Error::Denied { .. }) => Ok(store),
             Err(error) => Err(error),
         }
@@ -134,6 +142,9 @@ pub(crate) enum Error {
         path: PathBuf,
         source: io::Error,
     },
+    /// Something is to be taken away where others read or write.
+    #[error("`{}` is in use by another rbuild", path.display())]
+    Busy { path: PathBuf },
     #[error("cannot {action} `{}`", path.display())]
     Io {
         action: &'static str,
@@ -208,6 +219,9 @@ impl Error {
             Error::Full { source, .. } => Fault::new(Kind::Disk, message)
                 .because(source.to_string())
                 .hint("free some space there (`build` in the cache may always be deleted), or use another directory"),
+            Error::Busy { .. } => Fault::new(Kind::Disk, message)
+                .because("nothing is taken away while somebody may need it; nothing was changed")
+                .hint("try again when that run is done"),
             Error::Io { source, .. } => {
                 Fault::new(Kind::Disk, message).because(source.to_string())
             }
@@ -233,7 +247,9 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
         let kind = match &error {
             Error::Corrupt { .. } => io::ErrorKind::InvalidData,
-            Error::Foreign { .. } | Error::Refused { .. } => io::ErrorKind::Other,
+            Error::Foreign { .. } | Error::Refused { .. } | Error::Busy { .. } => {
+                io::ErrorKind::Other
+            }
             Error::Denied { source, .. }
             | Error::Full { source, .. }
             | Error::Io { source, .. } => source.kind(),

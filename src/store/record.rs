@@ -41,6 +41,16 @@ impl Store {
         found.modified().ok()
     }
 
+    /// The keys of all records of that kind, and when each was written; none where they cannot be listed.
+    pub(crate) fn record_times(&self, kind: &str) -> Vec<(Digest, SystemTime)> {
+        let files = regular::list(&self.private("records").join(kind)).unwrap_or_default();
+        let pair = |(path, found): (PathBuf, fs::Metadata)| {
+            let key = format!("sha256:{}", path.file_stem()?.to_str()?);
+            Some((key.parse().ok()?, found.modified().ok()?))
+        };
+        files.into_iter().filter_map(pair).collect()
+    }
+
     pub(super) fn record_path(&self, kind: &str, key: &Digest) -> PathBuf {
         let name = format!("{}.json", key.hex());
         self.private("records").join(kind).join(name)

@@ -39,13 +39,13 @@ use crate::notes::Notes;
 const NAME: &str = "registry.test/app:1";
 
 /// A directory with a cache below it; `store` has not been written to yet.
-struct Home {
+pub(super) struct Home {
     directory: TempDir,
     notes: Notes,
-    store: Store,
+    pub(super) store: Store,
 }
 
-fn home() -> Home {
+pub(super) fn home() -> Home {
     let directory = tempfile::tempdir().expect("a temporary directory");
     let notes = Notes::recorded();
     let store = Store::cache(&directory.path().join("img"), &notes).expect("an absent cache");
@@ -129,7 +129,7 @@ fn read_all(store: &Store, descriptor: &Descriptor) -> io::Result<Vec<u8>> {
 }
 
 /// Puts other bytes under a name of the store, whatever is there and whatever its mode is.
-fn plant(path: &Path, bytes: &[u8]) {
+pub(super) fn plant(path: &Path, bytes: &[u8]) {
     clear(path);
     fs::create_dir_all(path.parent().expect("a parent")).expect("directories");
     fs::write(path, bytes).expect("write");

@@ -10,6 +10,7 @@ mod bulk;
 mod cache_carry;
 mod cache_carry_hostile;
 mod cache_faults;
+mod cache_tools;
 mod cache_warm;
 mod clients;
 mod counts;
