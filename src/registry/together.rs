@@ -114,6 +114,9 @@ mod tests {
             })
             .expect_err("one fails");
         assert_eq!(error.cause, Cause::Denied);
-        assert_eq!(begun.into_inner(), 2);
+        assert!(
+            begun.into_inner() <= 2,
+            "the one that fails may be the first"
+        );
     }
 }
