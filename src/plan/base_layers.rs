@@ -8,7 +8,7 @@ use crate::base::Base;
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
 use crate::plan::Known;
-use crate::publish::Target;
+use crate::plan::request::Request;
 use crate::reference::Reference;
 
 /// Layers to be fetched before an output is written.
@@ -30,13 +30,13 @@ impl Fetch {
 /// A base, and the layers of it that are not here.
 type Absent<'a> = (&'a Base, &'a Vec<Descriptor>);
 
-/// What must be fetched for these targets. What nobody may be asked for is named before anything is compiled.
-pub(crate) fn fetches(targets: &[Target], known: &Known) -> Result<Vec<Fetch>> {
+/// What must be fetched for the outputs, or because all of it is wanted. What nobody may be asked for is named before anything is compiled.
+pub(crate) fn fetches(request: &Request, known: &Known) -> Result<Vec<Fetch>> {
     let absent = known.absent.iter().filter(|(_, layers)| !layers.is_empty());
     let absent = absent.map(|(key, layers)| (&known.bases[key], layers));
     let (there, nowhere): (Vec<Absent<'_>>, Vec<Absent<'_>>) =
         absent.partition(|(base, _)| base.repository().is_some());
-    if targets.is_empty() {
+    if request.targets.is_empty() && !request.precache {
         return Ok(Vec::new());
     }
     match nowhere.is_empty() {
