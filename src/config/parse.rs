@@ -103,10 +103,9 @@ pub(super) fn place_of(text: &str, path: &[&str]) -> Option<usize> {
         .fold(String::new(), |path, name| join(&path, name));
     let desk = desk(Some(path));
     let error = read(text, &desk).err()?;
-    let characters = error.location()?.index(); // a byte order mark is not counted
-    let mark = text.len() - text.trim_start_matches('\u{feff}').len();
-    let mut starts = text[mark..].char_indices().map(|(at, _)| mark + at);
-    starts.nth(characters)
+    let mark = text.len() - text.trim_start_matches('\u{feff}').len(); // which the parser does not count
+    let place = mark + error.location()?.index();
+    Some(place).filter(|place| text.is_char_boundary(*place))
 }
 
 fn read(text: &str, desk: &Desk) -> Result<Node, serde_yaml::Error> {
