@@ -58,7 +58,7 @@ pub(super) fn lock(bytes: &[u8]) -> Result<Lock, Wrong> {
     let value = json::parse(bytes).map_err(|error| format!("it is not strict JSON: {error}"))?;
     let top = Object::of(&value, "the file")?;
     let version = top.value("version")?;
-    if *version != Value::from(VERSION) {
+    if version.as_u64() != Some(VERSION) {
         return Err(format!(
             "its version is {version}, and {VERSION} is the only one known"
         ));

@@ -55,48 +55,53 @@ fn what_is_written_is_read_again_as_the_same_and_has_one_text() {
 
 #[test]
 fn h06_a_lock_that_says_more_or_less_or_twice_is_not_read() {
-    type Spoil = fn(&mut Value);
-    let spoilt: [(&str, Spoil); 14] = [
-        ("version", |lock| lock["version"] = json!(2)),
-        ("version", |lock| lock["version"] = json!("1")),
-        ("`version` is missing", |lock| {
-            drop(lock.as_object_mut().map(|all| all.remove("version")))
-        }),
-        ("unknown key `more`", |lock| lock["more"] = json!(1)),
-        ("unknown key `more`", |lock| {
-            lock["bases"][0]["more"] = json!(1)
-        }),
-        ("unknown key `more`", |lock| {
-            lock["bases"][0]["images"][0]["more"] = json!(1)
-        }),
-        ("`configuration`", |lock| {
-            lock["configuration"] = json!("sha256:../../x")
-        }),
-        ("`digest`", |lock| {
-            lock["bases"][0]["digest"] = json!("sha256:00")
-        }),
-        ("`index` that is not its `digest`", |lock| {
-            lock["bases"][0]["index"] = json!(digest("other"))
-        }),
-        ("`platform`", |lock| {
-            lock["bases"][0]["images"][0]["platform"] = json!("linux")
-        }),
-        ("`images` are not sorted", |lock| {
-            lock["bases"][0]["images"][0]["platform"] = json!("linux/arm64")
-        }),
-        ("`bases` are not sorted", |lock| {
-            lock["bases"] = json!([lock["bases"][0], lock["bases"][0]])
-        }),
-        ("not written in full", |lock| {
-            lock["bases"][0]["name"] = json!("debian")
-        }),
-        ("`source`", |lock| lock["bases"][0]["source"] = json!("me")),
+    let twice = json!([sound()["bases"][0], sound()["bases"][0]]);
+    let spoilt = [
+        ("version", "", "version", json!(2)),
+        ("version", "", "version", json!("1")),
+        ("unknown key `more`", "", "more", json!(1)),
+        ("unknown key `more`", "/bases/0", "more", json!(1)),
+        ("unknown key `more`", "/bases/0/images/0", "more", json!(1)),
+        (
+            "`configuration`",
+            "",
+            "configuration",
+            json!("sha256:../../x"),
+        ),
+        ("`digest`", "/bases/0", "digest", json!("sha256:00")),
+        (
+            "`index` that is not its `digest`",
+            "/bases/0",
+            "index",
+            json!(digest("other")),
+        ),
+        (
+            "`platform`",
+            "/bases/0/images/0",
+            "platform",
+            json!("linux"),
+        ),
+        (
+            "`images` are not sorted",
+            "/bases/0/images/0",
+            "platform",
+            json!("linux/arm64"),
+        ),
+        ("`bases` are not sorted", "", "bases", twice),
+        ("not written in full", "/bases/0", "name", json!("debian")),
+        ("`source`", "/bases/0", "source", json!("me")),
     ];
-    for (words, spoil) in spoilt {
+    for (words, place, key, bad) in spoilt {
         let mut value = sound();
-        spoil(&mut value);
+        value.pointer_mut(place).expect(place)[key] = bad;
         let why = read(&value).expect_err(words);
         assert!(why.contains(words), "{words}: {why}");
+    }
+    for key in ["version", "configuration", "bases"] {
+        let mut value = sound();
+        value.as_object_mut().expect("an object").remove(key);
+        let why = read(&value).expect_err(key);
+        assert_eq!(why, format!("`{key}` is missing"));
     }
     let twice = sound().to_string().replacen("{", "{\"version\":1,", 1);
     assert!(

@@ -103,8 +103,7 @@ pub(super) fn place_of(text: &str, path: &[&str]) -> Option<usize> {
         .fold(String::new(), |path, name| join(&path, name));
     let desk = desk(Some(path));
     let error = read(text, &desk).err()?;
-    let mark = text.len() - text.trim_start_matches('\u{feff}').len(); // which the parser does not count
-    let place = mark + error.location()?.index();
+    let place = error.location()?.index(); // in bytes
     Some(place).filter(|place| text.is_char_boundary(*place))
 }
 

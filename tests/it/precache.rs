@@ -235,8 +235,11 @@ fn by_force_a_digest_is_asked_for_too_and_what_is_damaged_comes_again() {
     env.rbuild(&home, "cache verify").succeeds();
     env.rbuild(&home, &force).succeeds().says("there already");
     assert_eq!(base.asked(), [head]);
-    base.there
-        .rule(Rule::on("HEAD", "/v2/team/base/manifests/").then(Action::Status(404)));
+    let index = format!("/v2/team/base/manifests/{}", base.made.index);
+    for method in ["HEAD", "GET"] {
+        base.there
+            .rule(Rule::on(method, &index).then(Action::Status(404)));
+    }
     env.rbuild(&home, &force)
         .ends_with(7)
         .says("the registry does not have");
