@@ -95,6 +95,7 @@ pub(crate) fn shelf(test: &TestStore) -> Shelf<'_> {
         registry: None,
         notes: &test.notes,
         now: SystemTime::UNIX_EPOCH,
+        lock: None,
     }
 }
 

@@ -6,6 +6,7 @@ use std::collections::BTreeSet;
 
 use crate::base::asked;
 use crate::base::document::{self, Document};
+use crate::base::lock;
 use crate::base::{Base, Choice, Shelf};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
@@ -153,6 +154,14 @@ pub(crate) fn pin_not_here(reference: &Reference, choice: Choice<'_>, cache: &St
         ));
     }
     fault.hint(pull(&reference.to_string(), choice, cache))
+}
+
+/// The same error, with where its digest was written.
+pub(crate) fn locked(error: anyhow::Error) -> anyhow::Error {
+    match error.downcast::<Fault>() {
+        Ok(fault) => fault.because(format!("{} pins it", lock::FILE)).into(),
+        Err(error) => error,
+    }
 }
 
 fn digest(reference: &Reference) -> String {

@@ -14,7 +14,7 @@ use crate::base::documents::Documents;
 use crate::base::name::{Name, Pick};
 use crate::base::tag::{self, Meaning, News};
 use crate::base::walk::{Offer, Pointer, Walk, config_here, damaged};
-use crate::base::{Base, BaseImage, Choice, Shelf};
+use crate::base::{Base, BaseImage, Choice, Resolved, Shelf};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::Fault;
 use crate::platform::Platform;
@@ -57,18 +57,31 @@ pub(crate) fn from_reference(
     reference: &Reference,
     choice: Choice<'_>,
     shelf: Shelf<'_>,
-) -> Result<(Base, Option<News>)> {
+) -> Result<Resolved> {
     let documents = Documents::of_reference(reference, shelf);
-    let (root, is_news) = root(reference, choice, (&documents, shelf))?;
+    let pinned = shelf.lock.and_then(|lock| lock.pinned(reference));
+    let meant = pinned.as_ref().unwrap_or(reference);
+    let found = root(meant, choice, (&documents, shelf));
+    let (root, is_news) = found.map_err(|error| match pinned {
+        Some(_) => absent::locked(error),
+        None => error,
+    })?;
     let name = Name::Reference(reference.clone());
     let digest = root.digest;
     let base = images(&name, root, choice, &documents)?;
+    shelf
+        .lock
+        .map_or(Ok(()), |lock| lock.check(&base, reference))?;
     let bytes = match is_news {
         true => documents.manifest(&digest, None)?,
         false => None,
     };
-    let news = bytes.map(|bytes| News::of(reference, digest, &bytes));
-    Ok((base, news.transpose()?))
+    let news = bytes.map(|bytes| News::of(meant, digest, &bytes));
+    Ok(Resolved {
+        base,
+        news: news.transpose()?,
+        fetched: documents.fetched(),
+    })
 }
 
 /// What a reference points at, and whether that is the registry's word, to be recorded.

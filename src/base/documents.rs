@@ -3,6 +3,8 @@
 //! The one place of this room that knows of a network. What comes from a registry was verified by its room, and is kept before it is
 //! used, so that nothing is fetched twice. Damage is an error without a network; with one it is fetched again.
 
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use anyhow::Result;
 
 use crate::base::absent;
@@ -19,6 +21,8 @@ pub(crate) struct Documents<'a> {
     /// Holds what an online run could not keep in `home`.
     spare: Option<&'a Store>,
     remote: Option<Remote<'a>>,
+    /// How many came from there.
+    fetched: AtomicUsize,
 }
 
 /// A registry, and what is needed to keep what it gives.
@@ -47,6 +51,7 @@ impl<'a> Documents<'a> {
             home,
             spare: None,
             remote: None,
+            fetched: AtomicUsize::new(0),
         }
     }
 
@@ -61,6 +66,7 @@ impl<'a> Documents<'a> {
             home: shelf.cache,
             spare: Some(shelf.spare),
             remote: shelf.registry.map(remote),
+            fetched: AtomicUsize::new(0),
         }
     }
 
@@ -77,6 +83,11 @@ impl<'a> Documents<'a> {
         self.remote
             .as_ref()
             .map_or(1, |remote| remote.registry.parallel())
+    }
+
+    /// How many documents came from a registry.
+    pub(crate) fn fetched(&self) -> usize {
+        self.fetched.load(Ordering::Relaxed)
     }
 
     /// Whether a manifest or index is on this machine.
@@ -141,6 +152,7 @@ impl<'a> Documents<'a> {
         let Some((media_type, bytes)) = fetch(remote)? else {
             return Ok(None);
         };
+        self.fetched.fetch_add(1, Ordering::Relaxed);
         wanted.measure(&bytes)?;
         remote.keep(&media_type, &bytes)?;
         Ok(Some(bytes))

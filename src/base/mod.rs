@@ -1,7 +1,7 @@
 //! Base images: from the name that the user gave to pinned manifests, one per platform.
 //!
 //! `name.rs` parses, `tag.rs` says what a tag means, `documents.rs` brings documents, `document.rs` reads them strictly, `walk.rs`
-//! goes from an index to what it offers, `choose.rs` from a name to the images, `absent.rs` words what is not here.
+//! goes from an index to what it offers, `choose.rs` from a name to the images, `lock.rs` is builder.lock, `pin.rs` makes it, `absent.rs` words what is not here.
 //! Layers are never read here; whether they are on this machine is [`BaseImage::absent`]'s answer.
 
 mod absent;
@@ -10,12 +10,18 @@ pub(crate) mod builtin;
 mod choose;
 pub(crate) mod document;
 mod documents;
+pub(crate) mod lock;
+mod lock_reader;
 pub(crate) mod name;
+mod pin;
+mod replaced;
 mod tag;
 mod used;
 mod walk;
 
 pub(crate) use absent::layers as not_here;
+pub(crate) use pin::pin;
+pub(crate) use replaced::replace;
 pub(crate) use tag::News;
 pub(crate) use used::{asked_at, built_on, built_on_at};
 
@@ -25,6 +31,7 @@ use std::time::SystemTime;
 use anyhow::{Context, Result};
 use serde_json::{Map, Value};
 
+use crate::base::lock::Lock;
 use crate::base::name::Name;
 use crate::digest::{Descriptor, Digest};
 use crate::media::Family;
@@ -174,6 +181,18 @@ pub(crate) struct Shelf<'a> {
     pub(crate) notes: &'a Notes,
     /// For the age of a recorded tag.
     pub(crate) now: SystemTime,
+    /// What names mean before anybody is asked.
+    pub(crate) lock: Option<&'a Lock>,
+}
+
+/// A base, with what is to be done about it.
+#[derive(Debug)]
+pub(crate) struct Resolved {
+    pub(crate) base: Base,
+    /// What a registry said, to be recorded.
+    pub(crate) news: Option<News>,
+    /// How many documents a registry gave.
+    pub(crate) fetched: usize,
 }
 
 /// Which images of a base are wanted.
@@ -228,14 +247,17 @@ pub(crate) fn resolve_reference(
     reference: &Reference,
     choice: Choice<'_>,
     shelf: Shelf<'_>,
-) -> Result<(Base, Option<News>)> {
+) -> Result<Resolved> {
     let resolved = choose::from_reference(reference, choice, shelf);
-    let (base, news) = resolved.with_context(|| unresolved(&Name::Reference(reference.clone())))?;
-    Ok((named(base), news))
+    let resolved = resolved.with_context(|| unresolved(&Name::Reference(reference.clone())))?;
+    Ok(Resolved {
+        base: named(resolved.base),
+        ..resolved
+    })
 }
 
 fn recorded(reference: &Reference, choice: Choice<'_>, shelf: Shelf<'_>) -> Result<Base> {
-    let (base, news) = choose::from_reference(reference, choice, shelf)?;
+    let Resolved { base, news, .. } = choose::from_reference(reference, choice, shelf)?;
     news.map_or(Ok(()), |news| news.record(shelf))?;
     used::mark(&base, shelf);
     Ok(base)
@@ -302,6 +324,9 @@ mod tests;
 
 #[cfg(test)]
 mod tests_all;
+
+#[cfg(test)]
+mod tests_lock;
 
 #[cfg(test)]
 mod tests_online;

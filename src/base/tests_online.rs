@@ -284,7 +284,7 @@ fn all_platforms_of_an_index_are_those_that_it_names() {
     let index = world.serve_two();
     let reference: Reference = world.named(":v1").parse().expect("a name");
     let resolved = resolve_reference(&reference, Choice::All, world.shelf());
-    let (base, _) = resolved.expect("resolved");
+    let base = resolved.expect("resolved").base;
     let names: Vec<String> = base
         .images
         .iter()

@@ -1,28 +1,97 @@
 //! Layers of bases on their way to an output: fetched before it is written, and once more when one turns out to be damaged.
 //!
-//! They go to the store of what rbuild made, which every output asks first; the cache keeps what `rbuild cache warm` put there.
+//! They go to the store of what rbuild made, which every output asks first; the cache of bases keeps what it is told to keep: by
+//! `rbuild cache warm`, by `--precache-images`, by `--cache-base-layers`.
 
 use std::collections::BTreeSet;
 
 use anyhow::Result;
 
+use crate::base::name::Name;
 use crate::base::{self, Base};
 use crate::build::Tools;
+use crate::build::survey::Bases;
 use crate::digest::{Descriptor, Digest};
 use crate::media;
-use crate::plan::{Fetch, Plan};
+use crate::plan::Plan;
 use crate::reference::Reference;
 use crate::store::{self, Store};
 
 /// Fetches what the plan says.
-pub(crate) fn fetch(fetches: &[Fetch], tools: &Tools<'_>) -> Result<()> {
-    let Some(registry) = tools.registry else {
-        return Ok(());
+pub(crate) fn fetch(plan: &Plan, tools: &Tools<'_>) -> Result<()> {
+    let to = match plan.keeps_base_layers {
+        true => keeper(tools)?,
+        false => tools.store,
     };
-    for fetch in fetches {
-        registry.fetch(&fetch.from, &fetch.layers, tools.store)?;
+    for fetch in &plan.fetches {
+        let Some(registry) = tools.registry else {
+            return Ok(());
+        };
+        registry.fetch(&fetch.from, &fetch.layers, to)?;
+    }
+    if plan.keeps_base_layers && !plan.targets.is_empty() {
+        keep(plan.images.iter().map(|image| &image.base), to, tools)?;
     }
     Ok(())
+}
+
+/// The cache of bases; where it cannot be written, the store of what rbuild made, and a note.
+fn keeper<'a>(tools: &Tools<'a>) -> Result<&'a Store> {
+    match tools.cache.writable() {
+        Err(error) if error.is_unwritable() => {
+            let place = tools.store.root().display();
+            tools.notes.say(format!(
+                "{error}: layers of bases are kept in {place} instead"
+            ));
+            Ok(tools.store)
+        }
+        done => Ok(done.map(|()| tools.cache)?),
+    }
+}
+
+/// Copies to the cache of bases what an earlier build left elsewhere.
+fn keep<'b>(bases: impl Iterator<Item = &'b Base>, to: &Store, tools: &Tools<'_>) -> Result<()> {
+    for base in bases.filter(|base| matches!(base.name, Name::Reference(_))) {
+        for layer in lacking(base)? {
+            if tools.store.holds(&layer) {
+                tools.store.copy(&layer, to)?;
+            }
+        }
+    }
+    Ok(to.sync()?)
+}
+
+/// Brings every base into the cache, layers too, before anything is decided that depends on them. Bases of no registry are as they are.
+///
+/// Errors: [`crate::fault::Kind::Offline`] names the layers that are not here and that nobody may be asked for.
+pub(crate) fn precache(bases: &Bases, tools: &Tools<'_>) -> Result<()> {
+    let to = keeper(tools)?;
+    keep(bases.values(), to, tools)?;
+    for base in bases.values() {
+        let absent = match &base.name {
+            Name::Reference(_) => lacking(base)?,
+            _ => continue,
+        };
+        let absent: Vec<Descriptor> = absent.into_iter().filter(|one| !to.holds(one)).collect();
+        match (tools.registry, base.repository()) {
+            _ if absent.is_empty() => {}
+            (Some(registry), Some(from)) => registry.fetch(from, &absent, to)?,
+            _ => return Err(base::not_here(base, &absent).into()),
+        }
+    }
+    Ok(to.sync()?)
+}
+
+/// The layers of a base that its own layout does not hold, each once.
+fn lacking(base: &Base) -> Result<Vec<Descriptor>> {
+    let mut absent = Vec::new();
+    for image in &base.images {
+        absent.extend(image.absent()?);
+    }
+    absent.retain(|layer| !media::is_foreign(&layer.media_type));
+    absent.sort_by_key(|layer| layer.digest);
+    absent.dedup_by_key(|layer| layer.digest);
+    Ok(absent)
 }
 
 /// Refuses a push of a base whose layers are neither here, nor where it came from, nor where it goes.
@@ -54,13 +123,8 @@ fn sourceless(base: &Base, made: &Store) -> Result<Vec<Descriptor>> {
     if base.repository().is_some() {
         return Ok(Vec::new());
     }
-    let mut absent = Vec::new();
-    for image in &base.images {
-        absent.extend(image.absent()?);
-    }
-    absent.retain(|layer| !media::is_foreign(&layer.media_type) && !made.holds(layer));
-    absent.sort_by_key(|layer| layer.digest);
-    absent.dedup_by_key(|layer| layer.digest);
+    let mut absent = lacking(base)?;
+    absent.retain(|layer| !made.holds(layer));
     Ok(absent)
 }
 

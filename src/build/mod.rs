@@ -24,6 +24,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::{Context, Result};
 
+use crate::base::lock::Lock;
 use crate::base::name::Name;
 use crate::base::{Base, BaseImage};
 use crate::compile;
@@ -57,6 +58,8 @@ pub(crate) struct Tools<'a> {
     pub(crate) notes: &'a Notes,
     pub(crate) environment: &'a BTreeMap<OsString, OsString>,
     pub(crate) now: SystemTime,
+    /// builder.lock, if there is one.
+    pub(crate) lock: Option<&'a Lock>,
     /// Time since the start, for the summary alone.
     pub(crate) elapsed: &'a (dyn Fn() -> Duration + Sync),
 }
@@ -88,7 +91,7 @@ impl Done {
 pub(crate) fn carry_out(plan: &Plan, tools: &Tools<'_>) -> Result<Done> {
     let mut laps = Laps::new((tools.elapsed)());
     // First: a registry that does not give them is told before minutes of compiling.
-    base_layers::fetch(&plan.fetches, tools)?;
+    base_layers::fetch(plan, tools)?;
     if !plan.fetches.is_empty() {
         laps.mark("fetched", (tools.elapsed)());
     }

@@ -62,7 +62,12 @@ pub(crate) fn plan(request: &Request, config: &Config, tools: &Tools<'_>) -> Res
         .iter_mut()
         .try_for_each(|group| group.prepare(asked, tools))?;
     let wanted: Vec<&Wanted<'_>> = wanted.iter().map(|(_, one)| one).collect();
+    let unpinned = plan::look_at_lock(asked, &wanted, tools.lock)?;
+    unpinned.iter().for_each(|note| tools.notes.say(note));
     let bases = &bases(&wanted, tools)?;
+    if request.precache && !request.dry_run {
+        base_layers::precache(bases, tools)?;
+    }
     let groups = groups::settled(groups, bases);
     targets::look(&groups, request)?;
     decided(
@@ -146,7 +151,7 @@ fn known(jobs: Vec<Job>, wanted: &[&Wanted<'_>], ground: Ground<'_>) -> Result<K
         tools,
         bases,
     } = ground;
-    let needs_layers = !asked.request.targets.is_empty();
+    let needs_layers = asked.request.precache || !asked.request.targets.is_empty();
     let absent = if needs_layers {
         absent(bases, tools.store)?
     } else {
@@ -170,6 +175,7 @@ pub(super) fn shelf<'a>(tools: &Tools<'a>) -> Shelf<'a> {
         registry: tools.registry,
         notes: tools.notes,
         now: tools.now,
+        lock: tools.lock,
     }
 }
 

@@ -39,6 +39,11 @@ pub(crate) enum Command {
         #[command(subcommand)]
         action: CacheAction,
     },
+    /// Pin bases in builder.lock, or see what they are
+    Base {
+        #[command(subcommand)]
+        action: BaseAction,
+    },
     /// Look at the configuration
     Config {
         #[command(subcommand)]
@@ -129,8 +134,8 @@ pub(crate) struct RmArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct WarmArguments {
-    /// Images of registries: bases for builds without a network
-    #[arg(value_name = "REF", required = true)]
+    /// Images of registries: bases for builds without a network [default: those of .builder.yaml and builder.lock]
+    #[arg(value_name = "REF")]
     pub(crate) images: Vec<String>,
     /// Platforms, or all that the image has [default: as for a build]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
@@ -141,6 +146,12 @@ pub(crate) struct WarmArguments {
     /// Keep the layers too, which files need
     #[arg(long)]
     pub(crate) layers: bool,
+    /// Ask for digests too, and hash what is here: what is damaged is fetched again
+    #[arg(long)]
+    pub(crate) force: bool,
+    /// Exit with 0 although some failed
+    #[arg(long)]
+    pub(crate) keep_going: bool,
     /// How many blobs travel at once [default: 4]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,
@@ -172,6 +183,40 @@ pub(crate) struct ImportArguments {
     /// Record the names too; without it images can be used by their digests alone
     #[arg(long)]
     pub(crate) trust_names: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(crate) enum BaseAction {
+    /// List the bases of the configuration: key, name, digest, platforms, and who says so: lock, pin, record, registry
+    Ls(BaseArguments),
+    /// Write builder.lock; what it holds already stays. Prints NAME:TAG@DIGEST of each
+    Pin(PinArguments),
+    /// Ask for every base again and write builder.lock; prints what changed
+    Update(BaseArguments),
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct BaseArguments {
+    /// Where to look for .builder.yaml
+    #[arg(default_value = ".")]
+    pub(crate) path: PathBuf,
+    /// Platforms, or all that can be compiled for [default: those of the configuration, else all]
+    #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
+    pub(crate) platform: Vec<String>,
+    /// No socket at all: what the cache records
+    #[arg(long)]
+    pub(crate) offline: bool,
+    #[command(flatten)]
+    pub(crate) registry: RegistryArguments,
+}
+
+#[derive(Debug, Args)]
+pub(crate) struct PinArguments {
+    #[command(flatten)]
+    pub(crate) base: BaseArguments,
+    /// Write the digests into .builder.yaml itself, and change no other byte
+    #[arg(long)]
+    pub(crate) in_place: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -208,6 +253,12 @@ pub(crate) struct BuildArguments {
     /// Have rustup add the rust targets that are missing: runs rustup target add
     #[arg(long, conflicts_with = "dry_run")]
     pub(crate) install_targets: bool,
+    /// Bring all bases into the cache, layers too, before anything is compiled
+    #[arg(long, visible_alias = "pre-cache-images")]
+    pub(crate) precache_images: bool,
+    /// Keep the layers of bases that the build reads or fetches in the cache of bases
+    #[arg(long)]
+    pub(crate) cache_base_layers: bool,
     /// Print the plan and stop
     #[arg(long)]
     pub(crate) dry_run: bool,

@@ -1,9 +1,10 @@
 //! `rbuild build`: request, plan, build, references.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 
+use crate::base::lock;
 use crate::build;
 use crate::cli::args::BuildArguments;
 use crate::cli::bars;
@@ -50,12 +51,20 @@ fn summary(done: &build::Done) {
 
 /// The configuration that belongs to the first path, or none.
 pub(crate) fn configuration(request: &Request, world: &World) -> Result<Config> {
-    let first = request
-        .what
-        .iter()
-        .find(|what| build::is_path(what))
-        .map_or(Path::new("."), Path::new);
-    load(&world.absolute(first), world)
+    load(&start(request, world), world)
+}
+
+/// The first path, else the working directory.
+pub(crate) fn start(request: &Request, world: &World) -> PathBuf {
+    let first = request.what.iter().find(|what| build::is_path(what));
+    world.absolute(first.map_or(Path::new("."), Path::new))
+}
+
+/// Where builder.lock lies, or would: beside the configuration, else in the root of the workspace around `start`.
+pub(crate) fn lock_place(config: &Config, start: &Path) -> PathBuf {
+    let beside = config.file.as_ref().and_then(|file| file.parent());
+    let directory = beside.map_or_else(|| config::root(start), Path::to_owned);
+    directory.join(lock::FILE)
 }
 
 /// `RBUILD_CONFIG`, else what is found from `start` upwards, else the defaults.

@@ -60,6 +60,8 @@ fn as_for_a_build(typed: DoctorArguments) -> BuildArguments {
         output: OutputArguments::default(),
         registry: typed.registry,
         offline: typed.offline,
+        precache_images: false,
+        cache_base_layers: false,
         install_targets: typed.install_targets,
         dry_run: true,
         progress: ProgressArgument::Auto,

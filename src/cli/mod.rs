@@ -5,6 +5,7 @@
 mod amounts;
 mod args;
 mod bars;
+mod base;
 mod build;
 mod cache;
 mod carry;
@@ -72,6 +73,7 @@ fn command(command: Command, world: &World) -> Result<()> {
         Command::Doctor(arguments) => doctor::run(*arguments, world),
         Command::Push(arguments) => push::run(&arguments, world),
         Command::Cache { action } => cache::run(&action, world),
+        Command::Base { action } => base::run(&action, world),
         Command::Config {
             action: args::ConfigAction::Show(arguments),
         } => config::show(&arguments, world),

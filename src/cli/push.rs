@@ -37,6 +37,7 @@ pub(crate) fn run(arguments: &PushArguments, world: &World) -> Result<()> {
         notes: &listeners.notes,
         environment: &world.environment,
         now: world.now,
+        lock: None,
         elapsed: &elapsed,
     };
     let repository = world.text(request::REPOSITORY_VARIABLES)?;

@@ -60,6 +60,9 @@ pub(crate) fn read(arguments: &BuildArguments, world: &World) -> Result<Request>
         network: Network::unless(offline),
         progress: progress(arguments),
         install_targets: arguments.install_targets,
+        precache: arguments.precache_images,
+        dry_run: arguments.dry_run,
+        cache_base_layers: arguments.cache_base_layers,
     })
 }
 
@@ -147,7 +150,7 @@ fn platform_words(typed: &[String], world: &World) -> Result<(&'static str, Vec<
     Ok((place, words))
 }
 
-fn default_base(world: &World) -> Result<Option<Name>> {
+pub(crate) fn default_base(world: &World) -> Result<Option<Name>> {
     let Some((name, text)) = world.text(BASE_VARIABLES)? else {
         return Ok(None);
     };

@@ -1,4 +1,4 @@
-//! `rbuild cache warm`: images of registries into the cache.
+//! `rbuild cache warm`: images of registries into the cache; without a name those that the configuration and builder.lock name.
 //!
 //! Each image is tried, whatever became of the others; the last error is the answer.
 
@@ -6,9 +6,10 @@ use std::path::Path;
 
 use anyhow::Result;
 
+use crate::base::lock::Lock;
 use crate::base::name::Name;
 use crate::base::{Choice, Shelf};
-use crate::cache::warm::{Depth, Warmed, warm};
+use crate::cache::warm::{Depth, Order, Warmed, warm};
 use crate::cli::args::WarmArguments;
 use crate::cli::bars;
 use crate::cli::build;
@@ -20,20 +21,26 @@ use crate::config::Config;
 use crate::fault::Fault;
 use crate::interrupt;
 use crate::network::Network;
+use crate::plan::configured;
 use crate::plan::request::Progress;
 use crate::platform::{Platform, Platforms};
-use crate::reference::Reference;
 use crate::store::Store;
 
 pub(crate) fn run(arguments: &WarmArguments, world: &World) -> Result<()> {
     let listeners = bars::listeners(Progress::Auto);
     let notes = &listeners.notes;
-    let config = build::load(&world.absolute(Path::new(".")), world)?;
+    let here = world.absolute(Path::new("."));
+    let config = build::load(&here, world)?;
     let platforms = platforms(arguments, &config, world)?;
     let names = arguments.images.iter();
-    let names: Vec<Name> = names
+    let mut names: Vec<Name> = names
         .map(|text| Name::parse(text, &world.directory))
         .collect::<Result<_>>()?;
+    let mut lock = None;
+    if names.is_empty() {
+        lock = Lock::read(&build::lock_place(&config, &here))?;
+        names = of_the_project(&config, lock.as_ref(), world)?;
+    }
     let mut settings = registries::settings(&arguments.registry, &config, world)?;
     settings.parallel = arguments.jobs.map_or(settings.parallel, usize::from);
     let network = Network::unless(world.flag("RBUILD_OFFLINE")?);
@@ -46,59 +53,101 @@ pub(crate) fn run(arguments: &WarmArguments, world: &World) -> Result<()> {
         registry: registry.as_ref(),
         notes,
         now: world.now,
+        lock: lock.as_ref(),
     };
-    let depth = match arguments.layers {
-        true => Depth::Layers,
-        false => Depth::Metadata,
+    let order = Order {
+        choice: match &platforms {
+            Platforms::All => Choice::All,
+            named => Choice::These(named.named()),
+        },
+        depth: match arguments.layers {
+            true => Depth::Layers,
+            false => Depth::Metadata,
+        },
+        force: arguments.force,
     };
-    let choice = match &platforms {
-        Platforms::All => Choice::All,
-        named => Choice::These(named.named()),
-    };
-    each(&names, (choice, depth), shelf)
+    each(&names, (order, arguments.keep_going), shelf)
 }
 
-fn each(names: &[Name], order: (Choice<'_>, Depth), shelf: Shelf<'_>) -> Result<()> {
+/// The bases of the configuration, then those of the lock, each once.
+fn of_the_project(config: &Config, lock: Option<&Lock>, world: &World) -> Result<Vec<Name>> {
+    let configured = configured(config, request::default_base(world)?, &world.directory)?;
+    let locked = lock.into_iter().flat_map(|lock| &lock.bases);
+    let locked = locked.map(|base| Name::Reference(base.name.clone()));
+    let mut names: Vec<Name> = Vec::new();
+    for name in configured.into_iter().map(|one| one.name).chain(locked) {
+        if !names.contains(&name) {
+            names.push(name);
+        }
+    }
+    Ok(names)
+}
+
+fn each(names: &[Name], (order, keeps_going): (Order<'_>, bool), shelf: Shelf<'_>) -> Result<()> {
     let mut failed: Option<anyhow::Error> = None;
+    let mut table = Vec::new();
     for name in names {
         interrupt::check()?;
-        let Some(error) = one(name, order, shelf).err() else {
+        let done = one(name, order, shelf);
+        table.extend(row(name, &done));
+        let Some(error) = done.err() else {
             continue;
         };
         if let Some(earlier) = failed.replace(error) {
             report::failure(&earlier);
         }
     }
-    failed.map_or(Ok(()), Err)
+    for line in table {
+        report::tell(&report::escaped(&line));
+    }
+    match failed {
+        Some(error) if keeps_going => {
+            report::failure(&error);
+            Ok(())
+        }
+        failed => failed.map_or(Ok(()), Err),
+    }
 }
 
-fn one(name: &Name, order: (Choice<'_>, Depth), shelf: Shelf<'_>) -> Result<()> {
+/// What it came to, in words; nothing for what needs no warming.
+fn one(name: &Name, order: Order<'_>, shelf: Shelf<'_>) -> Result<Option<String>> {
     let Name::Reference(reference) = name else {
         shelf.notes.say(format!(
             "`{name}` needs no warming: no registry is asked for it"
         ));
-        return Ok(());
+        return Ok(None);
     };
     let warmed = warm(reference, order, shelf)?;
     report::answer(&format!("{}\n", warmed.pin))?;
-    report::tell(&report::escaped(&summary(reference, order.1, &warmed)));
-    Ok(())
+    Ok(Some(summary(order.depth, &warmed)))
 }
 
-/// `debian:13: metadata and layers of linux/amd64, linux/arm64; 2 layers fetched, 30000000 bytes`.
-fn summary(reference: &Reference, depth: Depth, warmed: &Warmed) -> String {
-    let platforms: Vec<String> = warmed.platforms.iter().map(ToString::to_string).collect();
-    let (what, fetched) = match depth {
-        Depth::Metadata => ("metadata", String::new()),
-        Depth::Layers => (
-            "metadata and layers",
-            format!(
-                "; {} layers fetched, {} bytes",
-                warmed.fetched, warmed.bytes
-            ),
-        ),
+/// `debian:13  failed: there is no tag …`.
+fn row(name: &Name, done: &Result<Option<String>>) -> Option<String> {
+    let what = match done {
+        Ok(summary) => summary.clone()?,
+        Err(error) => format!("failed: {}", error.root_cause()),
     };
-    format!("{reference}: {what} of {}{fetched}", platforms.join(", "))
+    Some(format!("{name}  {what}"))
+}
+
+/// `warmed: metadata and layers of linux/amd64, linux/arm64; 2 layers fetched, 30000000 bytes`.
+fn summary(depth: Depth, warmed: &Warmed) -> String {
+    let status = match warmed.was_there() {
+        true => "there already",
+        false => "warmed",
+    };
+    let platforms: Vec<String> = warmed.platforms.iter().map(ToString::to_string).collect();
+    let (what, fetched) = match (depth, warmed.fetched) {
+        (Depth::Metadata, 0) => ("metadata", String::new()),
+        (Depth::Metadata, fetched) => ("metadata", counted(fetched, warmed.bytes)),
+        (Depth::Layers, fetched) => ("metadata and layers", counted(fetched, warmed.bytes)),
+    };
+    format!("{status}: {what} of {}{fetched}", platforms.join(", "))
+}
+
+fn counted(layers: usize, bytes: u64) -> String {
+    format!("; {layers} layers fetched, {bytes} bytes")
 }
 
 /// As for a build: flag, environment, configuration, this machine's architecture.

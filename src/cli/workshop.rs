@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use anyhow::Result;
 
+use crate::base::lock::Lock;
 use crate::build::Tools;
-use crate::cli::build::{build_store, configuration};
+use crate::cli::build::{build_store, configuration, lock_place, start};
 use crate::cli::registries;
 use crate::cli::registry_arguments::RegistryArguments;
 use crate::cli::world::World;
@@ -18,6 +19,7 @@ use crate::store::Store;
 /// What [`Tools`] are lent from.
 pub(crate) struct Workshop<'a> {
     pub(crate) config: Config,
+    lock: Option<Lock>,
     cache: Store,
     store: Store,
     /// Goes away with the run, where the cache cannot be written.
@@ -35,12 +37,14 @@ impl<'a> Workshop<'a> {
     ) -> Result<Workshop<'a>> {
         let notes = &listeners.notes;
         let config = configuration(request, world)?;
+        let lock = Lock::read(&lock_place(&config, &start(request, world)))?;
         let root = world.cache()?;
         let cache = Store::cache(&root.join("img"), notes)?;
         let (store, temporary) = build_store(&root, world, notes)?;
         let settings = registries::settings(arguments, &config, world)?;
         Ok(Workshop {
             config,
+            lock,
             cache,
             store,
             _temporary: temporary,
@@ -58,6 +62,7 @@ impl<'a> Workshop<'a> {
             notes: &self.notes,
             environment: &world.environment,
             now: world.now,
+            lock: self.lock.as_ref(),
             elapsed: &*self.elapsed,
         }
     }

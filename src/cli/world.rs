@@ -120,6 +120,13 @@ impl World {
         Ok(Some(seconds))
     }
 
+    /// Seconds since 1970: `SOURCE_DATE_EPOCH`, else the clock's.
+    pub(crate) fn seconds(&self) -> Result<u64> {
+        let since = self.now.duration_since(SystemTime::UNIX_EPOCH);
+        let clock = since.map_or(0, |since| since.as_secs());
+        Ok(self.source_date_epoch()?.unwrap_or(clock))
+    }
+
     /// `path` as seen from the working directory.
     pub(crate) fn absolute(&self, path: &Path) -> PathBuf {
         self.directory.join(path)

@@ -32,6 +32,9 @@ pub(super) fn config(file: &Path, node: Node) -> Config {
             .map(|(name, entry)| (name.clone(), registry(entry, directory)))
             .collect(),
         mirrors: mirrors(&node),
+        cache_base_layers: node
+            .get("cache")
+            .is_some_and(|cache| cache.is("baseLayers")),
         sysroots: strings(&node, "sysroots")
             .into_iter()
             .map(|(target, path)| (target, below(directory, &path)))

@@ -31,6 +31,26 @@ pub(super) fn upwards(start: &Path) -> Result<Option<PathBuf>> {
     Ok(None)
 }
 
+/// See [`super::root`].
+pub(super) fn root(start: &Path) -> PathBuf {
+    let real = fs::canonicalize(start).unwrap_or_else(|_| start.to_owned());
+    let skip = usize::from(!real.is_dir());
+    let mut package = None;
+    for directory in real.ancestors().skip(skip) {
+        let has_manifest = directory.join("Cargo.toml").is_file();
+        package = package.or_else(|| has_manifest.then(|| directory.to_owned()));
+        if !ends_project(directory) {
+            continue;
+        }
+        let workspace = has_manifest.then(|| directory.to_owned());
+        return workspace
+            .or(package)
+            .unwrap_or_else(|| directory.to_owned());
+    }
+    let start = real.ancestors().nth(skip).unwrap_or(&real).to_owned();
+    package.unwrap_or(start)
+}
+
 /// See [`super::named`].
 pub(super) fn named(path: &Path) -> Result<PathBuf> {
     let fault = Fault::refused(format!("no configuration at `{}`", path.display())).hint(

@@ -65,7 +65,7 @@ impl Key {
 }
 
 /// The top level of the file.
-pub(super) static ROOT: [Key; 9] = [
+pub(super) static ROOT: [Key; 10] = [
     key(
         "defaultBaseImage",
         Text(&rules::BASE),
@@ -107,6 +107,7 @@ pub(super) static ROOT: [Key; 9] = [
         "where bases are pulled from first, by registry or `*` for any of them, in the order of the list",
     )
     .or("{}"),
+    key("cache", Object(&CACHE), "what stays in the cache").or("{}"),
     key(
         "sysroots",
         Map(&rules::MUSL_TARGET, &rules::DIRECTORY),
@@ -120,6 +121,14 @@ pub(super) static ROOT: [Key; 9] = [
     )
     .or("[]"),
 ];
+
+/// `cache`.
+pub(super) static CACHE: [Key; 1] = [key(
+    "baseLayers",
+    Truth,
+    "whether layers of bases that a build reads or fetches are kept in the cache of bases, as by `--cache-base-layers`",
+)
+.or("false")];
 
 /// One entry of `registries`.
 pub(super) static REGISTRY: [Key; 4] = [
@@ -312,8 +321,9 @@ pub(super) static ASSET: [Key; 4] = [
 
 /// Where a key that is unknown at one place would be known, for hints.
 pub(super) fn home(name: &str) -> Option<&'static str> {
-    let objects: [(&[Key], &str); 6] = [
+    let objects: [(&[Key], &str); 7] = [
         (&ROOT, "at the top level"),
+        (&CACHE, "in `cache`"),
         (&REGISTRY, "in an entry of `registries`"),
         (&BUILD, "in an entry of `builds`"),
         (&KINDNESSES, "in `kindnesses` of a build"),

@@ -7,6 +7,7 @@
 mod base;
 mod convert;
 mod find;
+mod in_place;
 mod key_reader;
 mod keys;
 mod near;
@@ -47,6 +48,8 @@ pub(crate) struct Config {
     pub(crate) registries: BTreeMap<String, RegistrySettings>,
     /// URLs by registry or `*`, in the order in which they are asked.
     pub(crate) mirrors: BTreeMap<String, Vec<String>>,
+    /// Whether layers of bases that are used stay in the cache of bases.
+    pub(crate) cache_base_layers: bool,
     /// Absolute directories by rust target; they need not exist.
     pub(crate) sysroots: BTreeMap<String, PathBuf>,
     pub(crate) builds: Vec<Build>,
@@ -154,6 +157,12 @@ pub(crate) fn find(start: &Path) -> Result<Option<PathBuf>> {
     find::upwards(start)
 }
 
+/// The directory of the project around `start` where no configuration says so: the root of the workspace, else the nearest package,
+/// else `start` itself.
+pub(crate) fn root(start: &Path) -> PathBuf {
+    find::root(start)
+}
+
 /// The file that RBUILD_CONFIG means: `path` itself, or the one in the directory `path`.
 pub(crate) fn named(path: &Path) -> Result<PathBuf> {
     find::named(path)
@@ -161,21 +170,52 @@ pub(crate) fn named(path: &Path) -> Result<PathBuf> {
 
 /// Reads the configuration in `file`, an absolute path. Every error is a refusal.
 pub(crate) fn load(file: &Path) -> Result<Config> {
-    let bytes = read_bounded(file).map_err(|error| {
+    let node = node(file, &bytes(file)?)?;
+    Ok(placed(convert::config(&real(file), node)))
+}
+
+/// The bytes of a configuration.
+pub(crate) fn bytes(file: &Path) -> Result<Vec<u8>> {
+    let read = read_bounded(file).map_err(|error| {
         Fault::refused(format!(
             "cannot read the configuration `{}`",
             file.display()
         ))
         .because(error.to_string())
-    })?;
-    let node = parse::document(&bytes).map_err(|misplaced| {
+    });
+    Ok(read?)
+}
+
+/// `bytes` of `file` with the names of bases replaced for which `pin` has another one, and no other byte changed. A name that is
+/// written by an alias, behind an anchor, as a block or with escapes is refused.
+pub(crate) fn pinned(
+    file: &Path,
+    bytes: &[u8],
+    pin: &dyn Fn(&str) -> Option<String>,
+) -> Result<Vec<u8>> {
+    let node = node(file, bytes)?;
+    let text = str::from_utf8(bytes)?;
+    let pinned = in_place::pinned(text, &node, pin).map_err(|misfit| {
+        let in_place::Misfit { path, line, wanted } = misfit;
+        Fault::refused(format!(
+            "{}:{line}: cannot write a digest into `{path}`",
+            file.display()
+        ))
+        .because("the name is not written there plainly or in quotes: it is an alias, an anchor, a block, or has escapes")
+        .hint(format!("write `{path}: {wanted}` yourself, or use builder.lock: `rbuild base pin`"))
+    });
+    Ok(pinned?.into_bytes())
+}
+
+fn node(file: &Path, bytes: &[u8]) -> Result<node::Node> {
+    let node = parse::document(bytes).map_err(|misplaced| {
         let name = file.display();
         misplaced.objection.fault(&match misplaced.position {
             Some((line, column)) => format!("{name}:{line}:{column}: "),
             None => format!("{name}: "),
         })
-    })?;
-    Ok(placed(convert::config(&real(file), node)))
+    });
+    Ok(node?)
 }
 
 /// Directories as cargo names them, without links and `..`, so that packages can be found in them.

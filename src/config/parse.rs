@@ -17,6 +17,7 @@ use super::keys::Shape;
 use super::node::Node;
 use super::objection::Objection;
 use super::reader::Place;
+use super::reader::join;
 
 /// The largest file that is read, in bytes.
 pub(super) const LARGEST: usize = 1 << 20;
@@ -38,6 +39,8 @@ pub(super) struct Desk {
     left: Cell<usize>,
     /// Values of rules that want no two the same.
     unique: RefCell<BTreeSet<String>>,
+    /// The path of a value at which reading ends, so that the parser says where it stands.
+    stop: Option<String>,
 }
 
 impl Desk {
@@ -58,6 +61,11 @@ impl Desk {
         left.is_some()
     }
 
+    /// Whether a value was only looked for.
+    pub(super) fn stops_at(&self, path: &str) -> bool {
+        self.stop.as_deref() == Some(path)
+    }
+
     /// False when the value was seen before.
     pub(super) fn first(&self, value: &str) -> bool {
         self.unique.borrow_mut().insert(value.to_owned())
@@ -67,11 +75,7 @@ impl Desk {
 /// Reads the one document of a file; no document is an empty one.
 pub(super) fn document(bytes: &[u8]) -> Result<Node, Misplaced> {
     let text = bounded(bytes)?;
-    let desk = Desk {
-        objection: RefCell::new(None),
-        left: Cell::new(2 * LARGEST),
-        unique: RefCell::new(BTreeSet::new()),
-    };
+    let desk = desk(None);
     read(text, &desk).map_err(|error| Misplaced {
         position: error
             .location()
@@ -81,6 +85,26 @@ pub(super) fn document(bytes: &[u8]) -> Result<Node, Misplaced> {
             .take()
             .unwrap_or_else(|| bad_yaml(text, &error)),
     })
+}
+
+fn desk(stop: Option<String>) -> Desk {
+    Desk {
+        objection: RefCell::new(None),
+        left: Cell::new(2 * LARGEST),
+        unique: RefCell::new(BTreeSet::new()),
+        stop,
+    }
+}
+
+/// The byte at which the text behind some keys begins, in a file that can be read. Of an alias it is where the anchor stands.
+pub(super) fn place_of(text: &str, path: &[&str]) -> Option<usize> {
+    let path = path
+        .iter()
+        .fold(String::new(), |path, name| join(&path, name));
+    let desk = desk(Some(path));
+    let error = read(text, &desk).err()?;
+    let place = error.location()?.index(); // in bytes
+    Some(place).filter(|place| text.is_char_boundary(*place))
 }
 
 fn read(text: &str, desk: &Desk) -> Result<Node, serde_yaml::Error> {

@@ -84,6 +84,9 @@ impl<'a> Place<'a> {
 
     fn check<E: Error>(&self, rule: &Rule, text: &str) -> Result<Node, E> {
         self.spend(text.len() + 1)?;
+        if self.desk.stops_at(&self.path) {
+            return Err(self.refuse(Objection::default()));
+        }
         (rule.check)(text).map_err(|objection| self.refuse(objection.expected(rule.what, text)))?;
         if rule.unique && !self.desk.first(text) {
             let message = format!("`{}` is taken by an earlier entry", shown(text));

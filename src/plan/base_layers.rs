@@ -8,7 +8,7 @@ use crate::base::Base;
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
 use crate::plan::Known;
-use crate::publish::Target;
+use crate::plan::request::Request;
 use crate::reference::Reference;
 
 /// Layers to be fetched before an output is written.
@@ -30,18 +30,18 @@ impl Fetch {
 /// A base, and the layers of it that are not here.
 type Absent<'a> = (&'a Base, &'a Vec<Descriptor>);
 
-/// What must be fetched for these targets. What nobody may be asked for is named before anything is compiled.
-pub(crate) fn fetches(targets: &[Target], known: &Known) -> Result<Vec<Fetch>> {
+/// What must be fetched for the outputs, or because all of it is wanted. What nobody may be asked for is named before anything is compiled.
+pub(crate) fn fetches(request: &Request, known: &Known) -> Result<Vec<Fetch>> {
     let absent = known.absent.iter().filter(|(_, layers)| !layers.is_empty());
     let absent = absent.map(|(key, layers)| (&known.bases[key], layers));
     let (there, nowhere): (Vec<Absent<'_>>, Vec<Absent<'_>>) =
         absent.partition(|(base, _)| base.repository().is_some());
-    if targets.is_empty() {
+    if request.targets.is_empty() && !request.precache {
         return Ok(Vec::new());
     }
     match nowhere.is_empty() {
         true => Ok(by_repository(&there)),
-        false => Err(refusal(&nowhere).into()),
+        false => Err(refusal(&nowhere, request).into()),
     }
 }
 
@@ -63,7 +63,7 @@ fn by_repository(absent: &[Absent<'_>]) -> Vec<Fetch> {
     wanted.into_values().map(fetch).collect()
 }
 
-fn refusal(absent: &[Absent<'_>]) -> Fault {
+fn refusal(absent: &[Absent<'_>], request: &Request) -> Fault {
     let layers = absent.iter().flat_map(|(_, layers)| layers.iter());
     let layers: BTreeMap<Digest, &Descriptor> = layers.map(|layer| (layer.digest, layer)).collect();
     let total: u64 = layers.values().map(|layer| layer.size).sum();
@@ -72,7 +72,11 @@ fn refusal(absent: &[Absent<'_>]) -> Fault {
         .map(|(base, _)| format!("`{}`", base.name))
         .collect();
     let names = names.into_iter().collect::<Vec<_>>().join(", ");
-    let message = format!("the output needs layers of the base image {names} that are not here");
+    let wants = match request.targets.is_empty() {
+        true => "`--precache-images` wants",
+        false => "the output needs",
+    };
+    let message = format!("{wants} layers of the base image {names} that are not here");
     let mut fault = Fault::new(Kind::Offline, message);
     for layer in layers.values() {
         fault = fault.because(format!("missing {} ({} bytes)", layer.digest, layer.size));
@@ -85,5 +89,10 @@ fn refusal(absent: &[Absent<'_>]) -> Fault {
     }
     let ways = absent.iter().filter_map(|(base, _)| base.way_to_layers());
     let fault = ways.fold(fault, Fault::hint);
-    fault.hint("or drop the output and keep `--push=false` alone, which needs no layers")
+    match request.precache {
+        true => fault,
+        false => {
+            fault.hint("or drop the output and keep `--push=false` alone, which needs no layers")
+        }
+    }
 }

@@ -6,6 +6,7 @@
 pub(crate) mod asked;
 mod base_layers;
 mod further;
+mod locked;
 mod naming;
 mod push;
 pub(crate) mod request;
@@ -36,6 +37,7 @@ use crate::toolchain::Link;
 
 pub(crate) use base_layers::Fetch;
 pub(crate) use further::Program;
+pub(crate) use locked::{Configured, configured, look as look_at_lock};
 pub(crate) use naming::{NOWHERE, check_tag, name_in, refuse_registry};
 pub(crate) use push::refuse_offline;
 pub(crate) use settings::KODATA;
@@ -47,6 +49,8 @@ pub(crate) struct Plan {
     pub(crate) images: Vec<ImagePlan>,
     /// Layers of bases that the targets need and that are not here.
     pub(crate) fetches: Vec<Fetch>,
+    /// Whether layers of bases that are used stay in the cache of bases.
+    pub(crate) keeps_base_layers: bool,
     pub(crate) targets: Vec<Target>,
     pub(crate) references_file: Option<PathBuf>,
     pub(crate) metadata_file: Option<PathBuf>,
@@ -142,12 +146,13 @@ pub(crate) fn plan(asked: Asked<'_>, wanted: &[&Wanted<'_>], known: Known) -> Re
     refuse_equal_names(&images)?;
     further::refuse_collisions(&known.jobs)?;
     refuse_wide_tarball(&targets, &images)?;
-    let fetches = base_layers::fetches(&request.targets, &known)?;
+    let fetches = base_layers::fetches(request, &known)?;
     refuse_dynamic_on_static(&known, &images)?;
     Ok(Plan {
         jobs: known.jobs,
         images,
         fetches,
+        keeps_base_layers: request.cache_base_layers || asked.config.cache_base_layers,
         targets,
         references_file: request.references_file.clone(),
         metadata_file: request.metadata_file.clone(),

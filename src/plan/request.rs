@@ -40,6 +40,12 @@ pub(crate) struct Request {
     pub(crate) progress: Progress,
     /// Whether rustup may be run for targets that are missing.
     pub(crate) install_targets: bool,
+    /// Whether the bases are wanted in the cache, whole, before anything is compiled.
+    pub(crate) precache: bool,
+    /// Whether the plan is all that is wanted.
+    pub(crate) dry_run: bool,
+    /// Whether layers of bases that are used stay in the cache; the configuration may say so too.
+    pub(crate) cache_base_layers: bool,
 }
 
 /// What cargo is asked for, in cargo's words.

@@ -145,7 +145,6 @@ fn offline_what_is_missing_is_named_and_a_bad_name_or_option_is_wrong_usage() {
         .ends_with(4)
         .says(&base.made.layer);
     for bad in [
-        "",
         "A/B:c d",
         "-j 0 x",
         "--layers --metadata x",

@@ -4,6 +4,7 @@
 
 mod base_contents;
 mod base_link;
+mod base_lock;
 mod bases_online;
 mod build;
 mod bulk;
@@ -62,6 +63,7 @@ mod peers_test_registry;
 mod peers_tls;
 mod peers_valid;
 mod platforms;
+mod precache;
 mod programs;
 mod push;
 mod push_earlier;

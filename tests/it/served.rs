@@ -56,6 +56,11 @@ impl Served {
         registry.put_manifest(repository, "v1", media_type, &index.expect("made"));
     }
 
+    /// The layout in which it was made.
+    pub(crate) fn layout(&self) -> &PathBuf {
+        &self.layout
+    }
+
     /// `HOST/team/base` and what follows.
     pub(crate) fn named(&self, end: &str) -> String {
         format!("{}/{REPOSITORY}{end}", self.there.host())

@@ -82,6 +82,7 @@ fn asked(test: &TestStore, base: &Base) -> BaseLibraries {
         notes: &test.notes,
         environment: &BTreeMap::new(),
         now: SystemTime::UNIX_EPOCH,
+        lock: None,
         elapsed: &|| Duration::ZERO,
     };
     of(base, &platform("linux/amd64"), &tools).expect("an answer")

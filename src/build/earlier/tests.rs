@@ -39,6 +39,7 @@ fn found_in(
         notes: &test.notes,
         environment: &BTreeMap::new(),
         now: SystemTime::UNIX_EPOCH,
+        lock: None,
         elapsed: &|| Duration::ZERO,
     };
     let to = words.get(1).map(String::as_str).filter(|to| *to != "-");

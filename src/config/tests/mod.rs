@@ -4,6 +4,7 @@ mod base;
 mod files;
 mod find;
 mod hostile;
+mod in_place;
 mod near;
 mod places;
 mod schema;

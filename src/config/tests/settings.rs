@@ -26,6 +26,7 @@ fn without_a_file_every_setting_is_the_built_in_one() {
             "defaultFlags: []",
             "registries: {}",
             "mirrors: {}",
+            "cache.baseLayers: false",
             "sysroots: {}",
             "builds: []",
         ]
