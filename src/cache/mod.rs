@@ -184,3 +184,5 @@ fn dangling(store: &Store) -> Result<Vec<String>> {
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_carry;
