@@ -23,3 +23,5 @@ pub(crate) use verify::{Damaged, Verified, repair, verify};
 
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod tests_carry;

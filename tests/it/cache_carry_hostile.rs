@@ -446,3 +446,42 @@ fn an_endless_stream_of_garbage_ends_at_once() {
     command.stdin(fs::File::open(&noise).expect("opened"));
     run(command.args(["cache", "import", "-"])).ends_with(5);
 }
+
+#[test]
+fn h10_h17_layers_travel_as_the_bytes_that_they_are_whatever_is_in_them() {
+    let name = "../../../../tmp/rbuild-escaped";
+    let evil = tar(&[
+        file(name, b"x"),
+        odd(EntryType::Char, "dev/x"),
+        odd(EntryType::Symlink, "etc"),
+    ]);
+    let two_members = [gzip(&evil), gzip(&evil)].concat();
+    let skipped = [&b"\x50\x2a\x4d\x18\x01\x00\x00\x00x"[..], b"no frame"].concat();
+    let junk = [&gzip(&evil)[..], b"junk after it"].concat();
+    let layers = [evil, two_members, skipped, junk, Vec::new()];
+    let mut digests = Vec::new();
+    let bytes = layout_of(|layout| {
+        let config = put(
+            layout,
+            "application/vnd.oci.image.config.v1+json",
+            br#"{"rootfs":{"diff_ids":["a","b","c","d","e"]}}"#,
+        );
+        let put_layer =
+            |bytes: &Vec<u8>| put(layout, "application/vnd.oci.image.layer.v1.tar+gzip", bytes);
+        let listed: Vec<Value> = layers.iter().map(put_layer).collect();
+        digests = listed
+            .iter()
+            .map(|one| one["digest"].as_str().expect("one").to_owned())
+            .collect();
+        let manifest = json!({"schemaVersion": 2, "mediaType": "application/vnd.oci.image.manifest.v1+json", "config": config, "layers": listed});
+        put_document(layout, "manifest", &manifest)
+    });
+    let env = TestEnv::new();
+    fs::write(env.path("in.tar"), bytes).expect("written");
+    cache(&env, "import in.tar").succeeds();
+    for (digest, layer) in digests.iter().zip(&layers) {
+        assert_eq!(fs::read(blob(&img(&env), digest)).expect("there"), *layer);
+    }
+    cache(&env, "export out.tar").succeeds();
+    assert!(!Path::new("/tmp/rbuild-escaped").exists());
+}

@@ -478,88 +478,71 @@ impl Drop for Served {
     }
 }
 
+const BOTH: &str = "--platform linux/amd64,linux/arm64";
+
+/// Moves a file from one world to the next.
+fn hand_over(from: &TestEnv, to: &TestEnv, (name, new): (&str, &str)) {
+    fs::rename(from.path(name), to.path(new)).expect("carried");
+}
+
+/// The base of two platforms, put into the registry of the namespace; the digest of its index.
+fn feed(online: &Namespace, env: &TestEnv, base: &str) -> String {
+    let made = two_platforms(&env.path("source"));
+    let from = format!("oci:{}:base", env.path("source").display());
+    let to = format!("docker://{base}");
+    let copy = ["skopeo", "copy", "-q", "--all", "--dest-tls-verify=false"];
+    online.peer(&[&copy[..], &[&from, &to]].concat());
+    made.index
+}
+
+/// Without a registry: what was carried is sound, and is passed on as the same bytes.
+fn pass_on(gap: &Namespace, env: &TestEnv) {
+    gap.rbuild(env, "", "cache import --trust-names stick.tar");
+    gap.rbuild(env, "", "cache verify");
+    gap.rbuild(env, "", "cache export --layers out.tar");
+    let read = |name: &str| fs::read(env.path(name)).expect("there");
+    assert!(read("out.tar") == read("stick.tar"));
+}
+
+/// Imports the archive of the image and pushes it; gives the digest that the registry has then.
+fn import_and_push(online: &Namespace, env: &TestEnv, name: &str) -> String {
+    let imported = online.rbuild(env, "", "cache import --trust-names app.tar");
+    let pushed = online.rbuild(env, "cache", &format!("push oci:img:{name} {name}"));
+    assert_eq!(imported.stdout(), pushed.stdout());
+    online.peer(&["crane", "validate", "--remote", name]);
+    let there = online.peer(&["crane", "digest", name]);
+    there.stdout().trim().to_owned()
+}
+
 #[test]
 #[ignore = "needs crane, ip netns, skopeo, root"]
 fn d1_three_namespaces_warm_carry_build_and_push_and_the_digests_are_those_of_an_online_build() {
-    let (outside, carrier, inside, back) = (
-        TestEnv::new(),
-        TestEnv::new(),
-        TestEnv::new(),
-        TestEnv::new(),
-    );
-    let (online, gap, offline) = (
-        Namespace::new("online"),
-        Namespace::new("gap"),
-        Namespace::new("offline"),
-    );
+    let [outside, carrier, inside, back, direct] = [(); 5].map(|()| TestEnv::new());
+    let [online, gap, offline] = ["online", "gap", "offline"].map(Namespace::new);
     let host = format!("127.0.0.1:{}", free_port());
-    let registry = online.registry(&outside, &host);
-    let made = two_platforms(&outside.path("source"));
+    let _registry = online.registry(&outside, &host);
     let base = format!("{host}/base:1");
-    let from = format!("oci:{}:base", outside.path("source").display());
-    let to = format!("docker://{base}");
-    online.peer(&[
-        "skopeo",
-        "copy",
-        "-q",
-        "--all",
-        "--dest-tls-verify=false",
-        &from,
-        &to,
-    ]);
+    let index = feed(&online, &outside, &base);
 
-    // The registry's side: warm and export.
-    let both = "--platform linux/amd64,linux/arm64";
-    let warmed = online.rbuild(&outside, "", &format!("cache warm --layers {both} {base}"));
-    assert_eq!(warmed.stdout(), format!("{base}@{}\n", made.index));
+    let warm = format!("cache warm --layers {BOTH} {base}");
+    let warmed = online.rbuild(&outside, "", &warm);
+    assert_eq!(warmed.stdout(), format!("{base}@{index}\n"));
     online.rbuild(&outside, "", "cache export stick.tar");
+    hand_over(&outside, &carrier, ("stick.tar", "stick.tar"));
+    pass_on(&gap, &carrier);
+    hand_over(&carrier, &inside, ("out.tar", "in.tar"));
 
-    // The one who carries sees no registry, and passes on what he got.
-    fs::rename(outside.path("stick.tar"), carrier.path("stick.tar")).expect("carried");
-    gap.rbuild(&carrier, "", "cache import --trust-names stick.tar");
-    gap.rbuild(&carrier, "", "cache verify");
-    gap.rbuild(&carrier, "", "cache export --layers out.tar");
-    let carried = fs::read(carrier.path("out.tar")).expect("there");
-    assert!(carried == fs::read(carrier.path("stick.tar")).expect("there"));
-    fs::rename(carrier.path("out.tar"), inside.path("in.tar")).expect("carried");
-
-    // The side without a network: import, build, write an archive.
     offline.rbuild(&inside, "", "cache import --trust-names in.tar");
     inside.workspace("hello");
-    let words = format!("build . --push=false {both} --base {base} --repo {host}/team --tags v1");
-    let built = offline.rbuild(
-        &inside,
-        "hello",
-        &format!("{words} --offline --oci-archive app.tar"),
-    );
-    let digest = built.digest();
+    let words = format!("build . --push=false {BOTH} --base {base} --repo {host}/team --tags v1");
+    let archived = format!("{words} --offline --oci-archive app.tar");
+    let digest = offline.rbuild(&inside, "hello", &archived).digest();
 
-    // Back at the registry's side: import and push.
-    fs::rename(inside.path("hello/app.tar"), back.path("app.tar")).expect("carried");
-    let imported = online.rbuild(&back, "", "cache import --trust-names app.tar");
-    assert_eq!(
-        imported.stdout(),
-        format!("{host}/team/hello:v1@{digest}\n")
-    );
-    let pushed = online.rbuild(
-        &back,
-        "cache",
-        &format!("push oci:img:{host}/team/hello:v1 {host}/team/hello:v1"),
-    );
-    assert!(pushed.stdout().contains(&digest));
-    let there = online.peer(&["crane", "digest", &format!("{host}/team/hello:v1")]);
-    assert_eq!(there.stdout().trim(), digest);
-    online.peer(&[
-        "crane",
-        "validate",
-        "--remote",
-        &format!("{host}/team/hello:v1"),
-    ]);
+    hand_over(&inside, &back, ("hello/app.tar", "app.tar"));
+    let name = format!("{host}/team/hello:v1");
+    assert_eq!(import_and_push(&online, &back, &name), digest);
 
     // The same program, built where the registry is.
-    let direct = TestEnv::new();
     direct.workspace("hello");
-    let built = online.rbuild(&direct, "hello", &words);
-    assert_eq!(built.digest(), digest);
-    drop(registry);
+    assert_eq!(online.rbuild(&direct, "hello", &words).digest(), digest);
 }
