@@ -16,7 +16,6 @@ mod call;
 #[expect(dead_code, reason = "the other benches need the rest")]
 mod measure;
 #[path = "../stopwatch/table.rs"]
-#[expect(dead_code, reason = "the other benches need the rest")]
 mod table;
 mod world;
 
