@@ -47,13 +47,14 @@ impl Served {
                 None => registry.put_blob(repository, &bytes),
             };
         }
-        let index = fs::read(
-            self.layout
-                .join("blobs")
-                .join(self.made.index.replace(':', "/")),
-        );
         let media_type = "application/vnd.oci.image.index.v1+json";
-        registry.put_manifest(repository, "v1", media_type, &index.expect("made"));
+        registry.put_manifest(repository, "v1", media_type, &self.index());
+    }
+
+    /// The bytes of the index.
+    pub(crate) fn index(&self) -> Vec<u8> {
+        let path = self.made.index.replace(':', "/");
+        fs::read(self.layout.join("blobs").join(path)).expect("made")
     }
 
     /// The layout in which it was made.

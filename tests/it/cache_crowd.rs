@@ -1,0 +1,162 @@
+//! N01 to N06, many on one cache: those who fill it, those who look, and one who takes away.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io::BufRead;
+use std::process::{Child, Stdio};
+
+use crate::served::{REPOSITORY, Served, served};
+use crate::support::{Run, TestEnv};
+use crate::warm::{blob, build, build_behind};
+
+/// An `rbuild cache …` that runs beside us.
+fn begin(env: &TestEnv, arguments: &str) -> Child {
+    let mut command = env.command(&env.path("home"));
+    command.arg("cache").args(arguments.split_whitespace());
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    command.spawn().expect("started")
+}
+
+fn end(child: Child) -> Run {
+    Run {
+        output: child.wait_with_output().expect("it ends"),
+    }
+}
+
+fn names(env: &TestEnv) -> BTreeSet<String> {
+    let listed = env
+        .rbuild(&env.path("home"), "cache ls")
+        .succeeds()
+        .stdout();
+    let name = |line: &str| line.split('\t').next().unwrap_or_default().to_owned();
+    listed.lines().map(name).collect()
+}
+
+/// Gives the image so many more tags, `t0` and on.
+fn tagged(base: &Served, count: usize) {
+    let index = base.index();
+    let media_type = "application/vnd.oci.image.index.v1+json";
+    for number in 0..count {
+        let tag = format!("t{number}");
+        base.there
+            .put_manifest(REPOSITORY, &tag, media_type, &index);
+    }
+}
+
+fn judge(env: &TestEnv, wanted: &BTreeSet<String>) {
+    assert_eq!(&names(env), wanted);
+    env.rbuild(&env.path("home"), "cache verify").succeeds();
+    let left = crate::support::tree(&env.cache().join("img/.rbuild/tmp"));
+    assert_eq!(left, [""; 0]);
+}
+
+#[test]
+fn n01_eight_that_warm_one_base_at_once_all_end_well_and_leave_one_entry() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let warm = format!("warm --layers {}", base.tag());
+    let children: Vec<Child> = (0..8).map(|_| begin(&env, &warm)).collect();
+    children
+        .into_iter()
+        .map(end)
+        .for_each(|run| drop(run.succeeds()));
+    judge(&env, &BTreeSet::from([base.tag()]));
+    let layer = format!("GET {}", base.made.layer);
+    let times = base.asked().iter().filter(|one| **one == layer).count();
+    assert!((1..=8).contains(&times), "{times}");
+}
+
+#[test]
+fn n02_eight_that_warm_eight_names_leave_eight_entries() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    pairs(&env, &base, 4);
+}
+
+/// Two at once for each pair, each with a name of its own; no name is lost.
+pub(crate) fn pairs(env: &TestEnv, base: &Served, count: usize) {
+    tagged(base, 2 * count);
+    let mut wanted = BTreeSet::new();
+    for pair in 0..count {
+        let pair = [2 * pair, 2 * pair + 1].map(|number| base.named(&format!(":t{number}")));
+        let children = pair
+            .each_ref()
+            .map(|name| begin(env, &format!("warm {name}")));
+        children
+            .into_iter()
+            .map(end)
+            .for_each(|run| drop(run.succeeds()));
+        wanted.extend(pair);
+    }
+    judge(env, &wanted);
+}
+
+#[test]
+fn thirty_pairs_of_writers_lose_no_entry() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    pairs(&env, &base, 30);
+}
+
+#[test]
+fn n03_those_who_look_while_others_write_see_no_error() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    tagged(&base, 12);
+    let mut children = Vec::new();
+    for number in 0..12 {
+        children.push(begin(
+            &env,
+            &format!("warm {}", base.named(&format!(":t{number}"))),
+        ));
+        children.extend((0..2).map(|_| begin(&env, "ls")));
+    }
+    for run in children.into_iter().map(end) {
+        let said = run.succeeds().stderr();
+        assert!(
+            !said.contains("damaged") && !said.contains("error"),
+            "{said}"
+        );
+    }
+    assert_eq!(names(&env).len(), 12);
+}
+
+#[test]
+fn n04_builds_beside_one_who_takes_away_all_end_well() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let warm = format!("cache warm --layers {}", base.pin());
+    env.rbuild(&env.path("home"), &warm).succeeds();
+    let arguments = format!("--base {} --oci-archive @/a.tar", base.pin());
+    let expected = build(&env, &arguments).succeeds().digest();
+    for _ in 0..4 {
+        let mut builds = build_behind(&env, &[], &arguments);
+        builds.stdout(Stdio::piped()).stderr(Stdio::piped());
+        let built = builds.spawn().expect("started");
+        let pruned = begin(&env, "prune --keep-duration 0s --max-used 0");
+        assert_eq!(end(built).succeeds().digest(), expected);
+        let run = end(pruned);
+        let code = run.output.status.code();
+        assert!(code == Some(0) || code == Some(8), "{}", run.stderr());
+    }
+    assert!(blob(&env.cache().join("img"), &base.made.layer).exists());
+}
+
+#[test]
+fn n05_who_waits_for_the_lock_says_so_and_goes_on_when_it_is_let_go() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    tagged(&base, 1);
+    let warm = format!("cache warm {}", base.tag());
+    env.rbuild(&env.path("home"), &warm).succeeds();
+    let held = fs::File::open(env.cache().join("img/.rbuild/lock")).expect("there");
+    held.lock().expect("locked");
+    let mut child = begin(&env, &format!("warm {}", base.named(":t0")));
+    let mut errors = std::io::BufReader::new(child.stderr.take().expect("piped"));
+    let mut told = String::new();
+    errors.read_line(&mut told).expect("told");
+    assert!(told.contains("waiting for the lock"), "{told}");
+    drop(held);
+    end(child).succeeds();
+    assert_eq!(names(&env).len(), 2);
+}
