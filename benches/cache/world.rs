@@ -29,8 +29,7 @@ pub(crate) fn entries(cache: &Path, count: usize) {
 /// A cache of blobs that have so many bytes together, in no image.
 pub(crate) fn blobs(cache: &Path, size: u64) {
     let mut left = size;
-    let mut number: u64 = 0;
-    for next in SIZES.iter().cycle() {
+    for (number, next) in (0_u64..).zip(SIZES.iter().cycle()) {
         let length = left.min(*next);
         let mut bytes = vec![0; usize::try_from(length).expect("fits")];
         bytes.chunks_mut(4_096).for_each(|page| page[0] = 1);
@@ -38,7 +37,6 @@ pub(crate) fn blobs(cache: &Path, size: u64) {
         bytes[..end].copy_from_slice(&number.to_le_bytes()[..end]);
         put(cache, &bytes);
         left -= length;
-        number += 1;
         if left == 0 {
             break;
         }
