@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::cache::entry;
 use crate::cache::export::{self, Carried, Order, Place};
 use crate::cache::import::{self, Imported, Names};
-use crate::cli::args::{ExportArguments, ImportArguments};
+use crate::cli::cache_arguments::{ExportArguments, ImportArguments};
 use crate::cli::report;
 use crate::cli::request;
 use crate::cli::world::World;

@@ -8,6 +8,7 @@ mod bars;
 mod base;
 mod build;
 mod cache;
+mod cache_arguments;
 mod carry;
 mod config;
 mod doctor;
