@@ -1,18 +1,9 @@
-//! Many on one cache, with more of them than a gate has time for, and a holder of the lock that dies.
+//! Many on one cache, and a holder of its lock that dies.
 
 use std::process::Stdio;
 
-use crate::cache_crowd::pairs;
 use crate::served::served;
 use crate::support::{TestEnv, command};
-
-#[test]
-#[ignore = "needs minutes"]
-fn d4_a_thousand_pairs_of_writers_lose_no_entry() {
-    let env = TestEnv::new();
-    let base = served(&env);
-    pairs(&env, &base, 1_000);
-}
 
 #[test]
 #[ignore = "needs flock"]

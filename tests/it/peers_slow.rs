@@ -1,13 +1,15 @@
-//! What takes minutes: OpenSSL and C++ by every compiler, and bases of another architecture.
+//! What takes minutes: OpenSSL and C++ by every compiler, bases of another architecture, a thousand pairs of writers.
 //!
 //! `.ci/run` leaves these out; `cargo test --test it peers_slow -- --ignored` runs them.
 
 use std::fs;
 
+use crate::cache_crowd::pairs;
 use crate::debian;
 use crate::machines::Machine;
 use crate::native::Native;
 use crate::programs::{program, said, words};
+use crate::served::served;
 use crate::support::TestEnv;
 
 #[test]
@@ -81,4 +83,12 @@ fn arm64_is_linked_against_debians_own_glibc_without_any_compiler() {
         let said = said(&words("arm64", Some(&root), &program));
         assert_eq!(said.stdout(), "hello, world\n", "{suite}");
     }
+}
+
+#[test]
+#[ignore = "needs minutes"]
+fn d4_a_thousand_pairs_of_writers_lose_no_entry() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    pairs(&env, &base, 1_000);
 }
