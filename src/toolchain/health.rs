@@ -1,6 +1,6 @@
 //! What every build needs of a toolchain besides the targets: its own linker, and something that links build scripts.
 //!
-//! For `rbuild doctor` alone. Looks at files, starts nothing and decides nothing: what is chosen is said by [`super::link`].
+//! For `rbuild doctor` alone. Looks at files, starts nothing and decides nothing: what is chosen is said by [`super::link()`].
 
 use std::path::PathBuf;
 

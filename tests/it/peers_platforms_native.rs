@@ -1,6 +1,6 @@
 //! Programs with C for arm64, by each compiler that a machine may have: clang with musl headers, zig, Debian's cross gcc.
 //!
-//! These compile libraries of seconds; those of minutes are in `peers_slow.rs`.
+//! Each compiles some libraries of seconds; all of them by each compiler, and OpenSSL, are in `peers_slow.rs`.
 
 use crate::machines::Machine;
 use crate::native::{Native, SAYS};
@@ -9,32 +9,32 @@ use crate::support::TestEnv;
 
 #[test]
 #[ignore = "needs clang, llvm, musl-dev:arm64, linux-libc-dev:arm64, qemu-aarch64-static, rustup's aarch64-unknown-linux-musl"]
-fn ring_sqlite_zstd_and_mimalloc_are_compiled_by_clang_with_musl_headers() {
+fn sqlite_and_zstd_are_compiled_by_clang_with_musl_headers() {
     let env = TestEnv::new();
     let machine = Machine::without_compilers().with_cc().with_clang();
-    let native = Native::new(&env, &["tls", "database", "compress", "heap"]);
+    let native = Native::new(&env, &["database", "compress"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
 }
 
 #[test]
 #[ignore = "needs ziglang of PyPI, qemu-aarch64-static, rustup's aarch64-unknown-linux-musl"]
-fn ring_sqlite_zstd_and_mimalloc_are_compiled_by_zig() {
+fn ring_and_mimalloc_are_compiled_by_zig() {
     let env = TestEnv::new();
     let machine = Machine::without_compilers().with_zig();
-    let native = Native::new(&env, &["tls", "database", "compress", "heap"]);
+    let native = Native::new(&env, &["tls", "heap"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
 }
 
 #[test]
 #[ignore = "needs gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-aarch64-static, rustup's aarch64-unknown-linux-gnu"]
-fn ring_sqlite_zstd_and_mimalloc_are_compiled_for_glibc_by_debians_cross_gcc() {
+fn ring_and_sqlite_are_compiled_for_glibc_by_debians_cross_gcc() {
     let env = TestEnv::new();
     let machine = Machine::without_compilers()
         .with_cc()
         .with(&["aarch64-linux-gnu-gcc", "aarch64-linux-gnu-ar"]);
-    let native = Native::for_glibc(&env, &["tls", "database", "compress", "heap"]);
+    let native = Native::for_glibc(&env, &["tls", "database"]);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", Some(&native.root()));
 }

@@ -1,4 +1,4 @@
-//! What takes minutes: OpenSSL and C++ by every compiler, bases of another architecture, a thousand pairs of writers.
+//! What takes minutes: all C and C++ by every compiler, bases of another architecture, a thousand pairs of writers.
 //!
 //! `.ci/run` leaves these out; `cargo test --test it peers_slow -- --ignored` runs them.
 
@@ -12,39 +12,42 @@ use crate::programs::{program, said, words};
 use crate::served::served;
 use crate::support::TestEnv;
 
+/// The packages with C.
+const ALL: [&str; 5] = ["crypto", "tls", "database", "compress", "heap"];
+
 #[test]
 #[ignore = "needs minutes, clang, llvm, musl-dev:arm64, linux-libc-dev:arm64, qemu-aarch64-static"]
-fn openssl_is_compiled_by_clang_with_musl_headers() {
+fn openssl_ring_sqlite_zstd_and_mimalloc_are_compiled_by_clang_with_musl_headers() {
     let env = TestEnv::new();
     let machine = Machine::without_compilers()
         .with_cc()
         .with_clang()
         .with_plain_cache();
-    let native = Native::new(&env, &["crypto"]);
+    let native = Native::new(&env, &ALL);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
 }
 
 #[test]
 #[ignore = "needs minutes, ziglang of PyPI, qemu-aarch64-static"]
-fn openssl_is_compiled_by_zig() {
+fn openssl_ring_sqlite_zstd_and_mimalloc_are_compiled_by_zig() {
     let env = TestEnv::new();
     let machine = Machine::without_compilers().with_zig().with_plain_cache();
-    let native = Native::new(&env, &["crypto"]);
+    let native = Native::new(&env, &ALL);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", None);
 }
 
 #[test]
 #[ignore = "needs minutes, gcc-aarch64-linux-gnu, libc6-dev-arm64-cross, qemu-aarch64-static"]
-fn openssl_is_compiled_for_glibc_by_debians_cross_gcc() {
+fn openssl_ring_sqlite_zstd_and_mimalloc_are_compiled_for_glibc_by_debians_cross_gcc() {
     let env = TestEnv::new();
     let machine = Machine::without_compilers().with_cc().with(&[
         "aarch64-linux-gnu-gcc",
         "aarch64-linux-gnu-ar",
         "aarch64-linux-gnu-ranlib",
     ]);
-    let native = Native::for_glibc(&env, &["crypto"]);
+    let native = Native::for_glibc(&env, &ALL);
     native.build(&machine, "linux/arm64").succeeds();
     native.all_say("arm64", Some(&native.root()));
 }
