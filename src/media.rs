@@ -20,6 +20,9 @@ pub(crate) const CONTAINERD_NAME: &str = "io.containerd.image.name";
 /// How many indexes are followed from one to the next, the first one counted; no image needs more than two.
 pub(crate) const DEEPEST: usize = 4;
 
+/// The most bytes of a blob that travels, as it is compressed.
+pub(crate) const LARGEST_BLOB: u64 = 64 << 30;
+
 /// The two families of image documents.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Family {

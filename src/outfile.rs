@@ -5,7 +5,7 @@
 use std::fs;
 use std::fs::{File, Metadata};
 use std::io;
-use std::io::BufWriter;
+use std::io::{BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
@@ -92,13 +92,31 @@ pub(crate) fn replace(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
 ) -> Result<()> {
+    put((path, &place(path)?), None, write)
+}
+
+/// Replaces the content of the small file at `path`; a file that is there keeps its mode.
+pub(crate) fn rewrite(path: &Path, bytes: &[u8]) -> Result<()> {
     let place = place(path)?;
+    let mode = fs::metadata(&place).ok().map(|found| found.permissions());
+    put((path, &place), mode, |writer| {
+        let written = writer.write_all(bytes);
+        Ok(written.map_err(|error| disk(path, &error))?)
+    })
+}
+
+/// `place` is where the bytes of `path` go; `mode` is what the umask has no say in.
+fn put(
+    (path, place): (&Path, &Path),
+    mode: Option<fs::Permissions>,
+    write: impl FnOnce(&mut BufWriter<File>) -> Result<()>,
+) -> Result<()> {
     // Created with 0666, of which the umask takes its share, as for any file that a user makes.
     let permissions = fs::Permissions::from_mode(0o666);
     let temporary = Builder::new()
         .prefix(".rbuild-")
         .permissions(permissions)
-        .tempfile_in(directory_of(&place));
+        .tempfile_in(directory_of(place));
     let temporary = temporary.map_err(|error| disk(path, &error))?;
     let mut writer = BufWriter::with_capacity(
         1 << 18,
@@ -108,9 +126,11 @@ pub(crate) fn replace(
     let file = writer
         .into_inner()
         .map_err(|error| disk(path, error.error()))?;
-    file.sync_all().map_err(|error| disk(path, &error))?;
+    mode.map_or(Ok(()), |mode| file.set_permissions(mode))
+        .and_then(|()| file.sync_all())
+        .map_err(|error| disk(path, &error))?;
     temporary
-        .persist(&place)
+        .persist(place)
         .map_err(|error| disk(path, &error.error))?;
     Ok(())
 }
@@ -156,8 +176,6 @@ fn disk(path: &Path, error: &io::Error) -> Fault {
 
 #[cfg(test)]
 mod tests {
-    use std::io::Write;
-
     use super::*;
 
     #[test]
@@ -190,6 +208,22 @@ mod tests {
             assert!(at(link).is_symlink(), "{link}");
         }
         assert_eq!(fs::read_dir(at("far")).expect("list").count(), 2);
+    }
+
+    #[test]
+    fn a_file_that_is_rewritten_keeps_its_mode_and_its_link() {
+        let directory = tempfile::tempdir().expect("temp");
+        let at = |name: &str| directory.path().join(name);
+        fs::write(at("file"), "old").expect("written");
+        fs::set_permissions(at("file"), fs::Permissions::from_mode(0o640)).expect("set");
+        std::os::unix::fs::symlink("file", at("link")).expect("made");
+        rewrite(&at("link"), b"new").expect("rewritten");
+        assert_eq!(fs::read(at("file")).expect("read"), b"new");
+        let found = fs::metadata(at("file")).expect("there");
+        assert_eq!(found.permissions().mode() & 0o777, 0o640);
+        assert!(at("link").is_symlink());
+        rewrite(&at("fresh"), b"new").expect("a new one");
+        assert_eq!(fs::read_dir(directory.path()).expect("list").count(), 3);
     }
 
     #[test]

@@ -14,14 +14,12 @@ pub(crate) mod lock;
 mod lock_reader;
 pub(crate) mod name;
 mod pin;
-mod replaced;
 mod tag;
 mod used;
 mod walk;
 
 pub(crate) use absent::layers as not_here;
 pub(crate) use pin::pin;
-pub(crate) use replaced::replace;
 pub(crate) use tag::News;
 pub(crate) use used::{asked_at, built_on, built_on_at};
 

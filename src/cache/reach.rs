@@ -1,7 +1,7 @@
 //! What lies below an entry, as far as it is here: the blobs in the order in which they may appear, and what is missing.
 //!
 //! Documents are hashed and read, layers are only looked for. Nothing is fetched and nothing changed. Bounds are those of
-//! `base::document` (children, layers), [`DEEPEST`] and [`LARGEST`].
+//! `base::document` (children, layers), [`DEEPEST`] and [`LARGEST_BLOB`].
 
 use std::collections::BTreeSet;
 
@@ -10,12 +10,9 @@ use anyhow::{Context, Result};
 use crate::base::document::{self, Document, Manifest};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::{Fault, Kind};
-use crate::media::{self, DEEPEST};
+use crate::media::{self, DEEPEST, LARGEST_BLOB};
 use crate::platform::{Platform, Platforms};
 use crate::store::Store;
-
-/// The most bytes of a layer that is carried, compressed.
-const LARGEST: u64 = 64 << 30;
 
 /// What was found below one entry.
 #[derive(Debug, Default)]
@@ -205,7 +202,7 @@ fn announced(entry: &Descriptor) -> Option<Announced> {
 }
 
 fn refuse_large(blob: &Descriptor) -> Result<(), Fault> {
-    match blob.size <= LARGEST {
+    match blob.size <= LARGEST_BLOB {
         true => Ok(()),
         false => Err(Fault::new(
             Kind::Disk,
@@ -214,7 +211,7 @@ fn refuse_large(blob: &Descriptor) -> Result<(), Fault> {
                 blob.digest, blob.size
             ),
         )
-        .because(format!("no layer may have more than {LARGEST}"))),
+        .because(format!("no layer may have more than {LARGEST_BLOB}"))),
     }
 }
 

@@ -13,11 +13,11 @@ use crate::digest::{Descriptor, Digest};
 use crate::fault::{self, Fault};
 use crate::interrupt;
 use crate::json;
+use crate::media::LARGEST_BLOB;
 use crate::store::{self, Staging, Store, entries_of};
 
 /// In bytes; the largest index.json, and the largest blob.
 const INDEX: u64 = 16 << 20;
-const BLOB: u64 = 64 << 30;
 /// An `oci-layout` file has about thirty bytes.
 const LAYOUT: u64 = 64 << 10;
 const BUFFER: usize = 128 << 10;
@@ -115,8 +115,9 @@ impl Reading {
     }
 
     fn take_blob(&self, (digest, size): (Digest, u64), content: &mut impl Read) -> Result<()> {
-        if size > BLOB {
-            let fault = format!("it has {size} bytes, and no blob may have more than {BLOB}");
+        if size > LARGEST_BLOB {
+            let fault =
+                format!("it has {size} bytes, and no blob may have more than {LARGEST_BLOB}");
             return Err(Fault::new(fault::Kind::Disk, fault).into());
         }
         let mut writer = self.staging.store.writer()?.limited(size);

@@ -20,6 +20,7 @@ use crate::config::{self, Config};
 use crate::fault::Fault;
 use crate::network::Network;
 use crate::notes::Notes;
+use crate::outfile;
 use crate::plan::request::Progress;
 use crate::plan::{Configured, configured};
 use crate::platform::Platforms;
@@ -118,7 +119,7 @@ impl Desk {
     fn write(&self, lock: &Lock) -> Result<()> {
         let is_new = self.lock.as_ref() != Some(lock);
         if is_new {
-            base::replace(&self.place, lock.text().as_bytes())?;
+            outfile::rewrite(&self.place, lock.text().as_bytes())?;
         }
         let done = match is_new {
             true => "wrote",
@@ -163,7 +164,7 @@ fn in_place(desk: &Desk, world: &World) -> Result<()> {
             report::escaped(&file.display().to_string())
         )),
         false => {
-            base::replace(file, &after)?;
+            outfile::rewrite(file, &after)?;
             report::tell(&format!(
                 "wrote {}",
                 report::escaped(&file.display().to_string())

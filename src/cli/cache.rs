@@ -8,6 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 
+use crate::base::lock;
 use crate::base::name::Name;
 use crate::cache::{self, Damaged, Limits, Listed, Part, Project, Taken, Verified};
 use crate::cli::amounts::ago;
@@ -96,7 +97,7 @@ fn bases(config: &Config) -> impl Iterator<Item = &String> {
 
 /// Every digest in the builder.lock of the project that `start` lies in; none without one.
 fn locked(start: &Path) -> Result<BTreeSet<Digest>> {
-    let places = start.ancestors().map(|place| place.join("builder.lock"));
+    let places = start.ancestors().map(|place| place.join(lock::FILE));
     let Some(path) = places.into_iter().find(|path| path.is_file()) else {
         return Ok(BTreeSet::new());
     };
@@ -104,7 +105,7 @@ fn locked(start: &Path) -> Result<BTreeSet<Digest>> {
     digests.with_context(|| format!("cannot read `{}`", path.display()))
 }
 
-fn digests_in(path: &PathBuf) -> Result<BTreeSet<Digest>> {
+fn digests_in(path: &Path) -> Result<BTreeSet<Digest>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(LOCK_LIMIT).read_to_end(&mut bytes)?;
     let document = json::parse(&bytes).map_err(|error| {

@@ -10,6 +10,7 @@ use std::io::Write;
 use reqwest::Method;
 
 use crate::digest::{Descriptor, Digest};
+use crate::media::LARGEST_BLOB;
 use crate::reference::Reference;
 use crate::registry::auth::Access;
 use crate::registry::client::Client;
@@ -21,8 +22,6 @@ use crate::registry::transport::Response;
 use crate::registry::{Fetched, Registry};
 use crate::store::{self, Store};
 
-/// The largest layer that is fetched, in bytes.
-const LAYER_LIMIT: u64 = 64 << 30;
 /// The largest manifest, index or config that is read, in bytes.
 const DOCUMENT_LIMIT: usize = 8 * 1024 * 1024;
 
@@ -66,7 +65,7 @@ impl Registry {
         blobs: &[Descriptor],
         into: &Store,
     ) -> Result<(), Error> {
-        if let Some(blob) = blobs.iter().find(|blob| blob.size > LAYER_LIMIT) {
+        if let Some(blob) = blobs.iter().find(|blob| blob.size > LARGEST_BLOB) {
             return Err(beyond(blob));
         }
         self.together(blobs, async |blob| {
@@ -231,7 +230,7 @@ fn too_large(name: &str) -> Error {
 fn beyond(blob: &Descriptor) -> Error {
     let message = format!("{} is larger than a layer may be", blob.digest);
     Error::new(Cause::Limit, message).because(format!(
-        "it has {} bytes, and {LAYER_LIMIT} are the most",
+        "it has {} bytes, and {LARGEST_BLOB} are the most",
         blob.size
     ))
 }
