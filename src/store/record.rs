@@ -1,6 +1,7 @@
 //! Records: small JSON documents of our own beside the blobs, each found by a kind and a key.
 //!
-//! A record is a help, never a proof: a damaged one does not exist, and what it points at is checked by whoever uses it.
+//! A record is a help, never a proof: a damaged one does not exist, and what it points at is checked by whoever uses it. So none
+//! waits for the disk: a power cut may take the youngest.
 
 use std::fs;
 use std::path::PathBuf;
@@ -32,7 +33,7 @@ impl Store {
         self.prepare()?;
         self.make_directory(&self.private("records"))?;
         self.make_directory(&self.private("records").join(kind))?;
-        self.write_document(&self.record_path(kind, key), &json::canonical(value))
+        self.write_help(&self.record_path(kind, key), &json::canonical(value))
     }
 
     /// When the record was written, by the clock of the file system.
