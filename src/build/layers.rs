@@ -82,6 +82,12 @@ pub(crate) fn binaries(
     told(store, &entries, comment)
 }
 
+/// Whether `binaries` holds every program of the image for `platform`.
+pub(crate) fn has_all(plan: &ImagePlan, platform: &Platform, binaries: &[Binary]) -> bool {
+    let mut programs = plan.programs().into_iter();
+    programs.all(|program| compiled(&program, platform, binaries).is_ok())
+}
+
 fn compiled<'a>(
     program: &Program,
     platform: &Platform,

@@ -12,6 +12,7 @@ mod groups;
 mod layers;
 mod machine;
 mod outputs;
+mod programs;
 mod push;
 mod served;
 mod summary;
@@ -22,13 +23,11 @@ use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::time::{Duration, SystemTime};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::base::lock::Lock;
 use crate::base::name::Name;
 use crate::base::{Base, BaseImage};
-use crate::compile;
-use crate::compile::{Binary, Job};
 use crate::image;
 use crate::image::{Image, IndexSettings, Told};
 use crate::media::Family;
@@ -95,15 +94,12 @@ pub(crate) fn carry_out(plan: &Plan, tools: &Tools<'_>) -> Result<Done> {
     if !plan.fetches.is_empty() {
         laps.mark("fetched", (tools.elapsed)());
     }
-    let mut binaries = Vec::new();
-    for job in &plan.jobs {
-        binaries.extend(compiled(job, plan, tools)?);
-    }
+    let mut programs = programs::make(plan, tools)?.into_iter();
     laps.mark("compiled", (tools.elapsed)());
-    let assembled = plan
-        .images
-        .iter()
-        .map(|image| assemble(image, &binaries, tools));
+    let assembled = plan.images.iter().map(|image| {
+        let programs = programs.by_ref().take(image.base.images.len());
+        assemble(image, programs.collect(), tools)
+    });
     let mut images: Vec<Built> = assembled.collect::<Result<_>>()?;
     laps.mark("assembled", (tools.elapsed)());
     let shelves = outputs::write(plan, &images, tools)?;
@@ -121,29 +117,13 @@ pub(crate) fn carry_out(plan: &Plan, tools: &Tools<'_>) -> Result<Done> {
     .with(told)
 }
 
-/// What cargo linked, each held against the platform that it is for, and against the bases that it goes on.
-fn compiled(job: &Job, plan: &Plan, tools: &Tools<'_>) -> Result<Vec<Binary>> {
-    let binaries = compile::run(job, tools.notes)?;
-    for binary in &binaries {
-        let link = job
-            .links
-            .iter()
-            .find(|link| link.platform == binary.platform);
-        let link = link.context("cargo linked for a platform that nobody asked for")?;
-        let facts = compile::check(binary, link)?;
-        fits::look(plan, (binary, link), &facts, tools)?;
-    }
-    Ok(binaries)
-}
-
-/// All platforms of one image.
-fn assemble(plan: &ImagePlan, binaries: &[Binary], tools: &Tools<'_>) -> Result<Built> {
+/// All platforms of one image, of which `programs` has a layer each.
+fn assemble(plan: &ImagePlan, programs: Vec<Told>, tools: &Tools<'_>) -> Result<Built> {
     tell_of_annotations(plan, tools.notes);
     let shared = layers::shared(plan, tools.store)?;
     let mut images: Vec<Image> = Vec::new();
     let mut told = Vec::new();
-    for base in &plan.base.images {
-        let programs = layers::binaries(plan, &base.platform, (binaries, tools.store))?;
+    for (base, programs) in plan.base.images.iter().zip(programs) {
         let layers: Vec<Told> = shared.iter().cloned().chain([programs]).collect();
         images.push(image::assemble(tools.store, base, &layers, &plan.settings)?);
         told.push(layers);

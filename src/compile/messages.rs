@@ -32,14 +32,18 @@ impl<'a> Artifacts<'a> {
         }
     }
 
-    /// Reads one line of cargo's standard output.
-    pub(super) fn take(&mut self, line: &str, notes: &Notes) {
+    /// Reads one line of cargo's standard output; gives the binary that it tells of, if that is wanted.
+    pub(super) fn take(&mut self, line: &str, notes: &Notes) -> Option<&Binary> {
         match serde_json::from_str(line) {
-            Ok(Message::CompilerArtifact(artifact)) => self.found.extend(self.binary(artifact)),
+            Ok(Message::CompilerArtifact(artifact)) => {
+                self.found.push(self.binary(artifact)?);
+                return self.found.last();
+            }
             Ok(_) => (),
             Err(_) if is_message(line) || line.trim().is_empty() => (),
             Err(_) => notes.say(format!("cargo says: {line}")),
         }
+        None
     }
 
     fn binary(&self, artifact: Artifact) -> Option<Binary> {

@@ -40,11 +40,19 @@ pub(crate) struct Binary {
     pub(crate) fresh: bool,
 }
 
-/// Runs cargo to its end. Every wanted binary comes back once for every link, or it is an error.
-pub(crate) fn run(job: &Job, notes: &Notes) -> Result<Vec<Binary>> {
+/// Runs cargo to its end. `linked` hears of each wanted binary as soon as it lies there, while cargo works on the others; it
+/// must not take long. Every wanted binary comes back once for every link, or it is an error.
+pub(crate) fn run(
+    job: &Job,
+    notes: &Notes,
+    mut linked: impl FnMut(&Binary),
+) -> Result<Vec<Binary>> {
     let mut artifacts = Artifacts::of(job);
     let status = call(job).lines(|line| {
-        artifacts.take(line, notes);
+        artifacts
+            .take(line, notes)
+            .into_iter()
+            .for_each(&mut linked);
         Ok(())
     })?;
     if !status.success() {

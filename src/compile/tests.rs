@@ -32,6 +32,11 @@ pub(super) fn link(target: &str) -> Link {
     }
 }
 
+/// As [`super::run`], for those who need to know of nothing before the end.
+pub(super) fn run(job: &Job, notes: &Notes) -> Result<Vec<Binary>> {
+    super::run(job, notes, |_| ())
+}
+
 fn wanted(binary: &str) -> Wanted {
     Wanted {
         package_id: format!("path+file:///ws/{binary}#1.0.0"),
@@ -193,7 +198,9 @@ fn linked(binary: &str, file: &str) -> Value {
 fn taken(job: &Job, lines: &[String]) -> (Result<Vec<Binary>>, Vec<String>) {
     let notes = Notes::recorded();
     let mut artifacts = Artifacts::of(job);
-    lines.iter().for_each(|line| artifacts.take(line, &notes));
+    for line in lines {
+        artifacts.take(line, &notes);
+    }
     (artifacts.finish(), notes.all())
 }
 

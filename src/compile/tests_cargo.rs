@@ -10,6 +10,7 @@ use std::path::Path;
 
 use tempfile::TempDir;
 
+use super::tests::run;
 use crate::config::Libc;
 use crate::network::Network;
 use crate::process::Call;
@@ -259,4 +260,24 @@ fn v04_two_clones_with_other_modes_and_cargo_homes_give_one_binary() {
     copy(&one.directory(), &other.directory());
     fs::set_permissions(other.directory(), fs::Permissions::from_mode(0o700)).expect("set");
     assert!(bytes(&one) == bytes(&other), "the binaries differ");
+}
+
+#[test]
+fn a_binary_is_told_of_while_cargo_is_still_at_work() {
+    let hello = Clone::of("hello");
+    let mut job = hello.job(hosts);
+    let told = hello.0.path().join("told");
+    // Cargo's end waits for what only happens when its message was heard; nobody hears it for ten seconds: it fails.
+    let waiting = format!(
+        "#!/bin/sh\ncargo \"$@\" || exit\nfor turn in $(seq 100); do [ -e '{}' ] && exit; sleep 0.1; done; exit 1\n",
+        told.display()
+    );
+    job.cargo.program = hello.0.path().join("waiting-cargo");
+    fs::write(&job.cargo.program, waiting).expect("written");
+    fs::set_permissions(&job.cargo.program, fs::Permissions::from_mode(0o755)).expect("set");
+    let built = super::run(&job, &Notes::recorded(), |binary| {
+        assert!(binary.file.is_file());
+        fs::write(&told, &binary.name).expect("written");
+    });
+    assert_eq!(built.expect("built").len(), 1);
 }

@@ -4,6 +4,7 @@ use super::*;
 
 use std::fs;
 
+use super::tests::run;
 use super::tests_cargo::Clone;
 use super::tests_cargo::hosts;
 use super::tests_cargo::said;

@@ -3,6 +3,7 @@
 use std::fs;
 
 use crate::support::{TestEnv, architecture, base, document, hex, image, run, tree};
+use crate::warm::script;
 use serde_json::json;
 
 #[test]
@@ -90,6 +91,26 @@ fn all_outputs_at_once_hold_the_same_image() {
         );
     }
     assert!(hello.join("a.tar").is_file() && hello.join("t.tar").is_file());
+}
+
+#[test]
+fn the_layer_of_a_binary_is_made_while_cargo_is_still_at_work() {
+    let env = TestEnv::new();
+    let hello = env.workspace("hello");
+    // The end of `cargo build` waits until a blob is there, half a minute at most: only the binary's layer can be one by then.
+    let waiting = "[ $1 = build ] || exec cargo \"$@\"; cargo \"$@\" || exit
+        for turn in $(seq 300); do ls \"$BLOBS\" 2> /dev/null | grep -q . && exit; sleep 0.1; done; exit 1";
+    let waiting = script(&env.path("waiting-cargo"), waiting);
+    let mut command = env.command(&hello);
+    let command = command.args(["build", ".", "--push=false", "--base=scratch"]);
+    let blobs = env.cache().join("build/blobs/sha256");
+    let built = run(command.env("CARGO", waiting).env("BLOBS", blobs)).succeeds();
+    assert_eq!(
+        image(&env.cache().join("build"), &built.digest()).1["rootfs"]["diff_ids"]
+            .as_array()
+            .map(Vec::len),
+        Some(1)
+    );
 }
 
 #[test]
