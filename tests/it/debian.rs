@@ -62,10 +62,16 @@ pub(crate) fn base_of(directory: &Path, architecture: &str, libraries: &[PathBuf
     write(directory, architecture, &tar);
 }
 
-/// A base of this suite of Debian, named `it` in the layout at `directory`.
-pub(crate) fn base(directory: &Path, suite: &str, architecture: &str) {
-    let tar = fs::read(debootstrapped(suite, architecture)).expect("just made");
-    write(directory, architecture, &tar);
+/// A base of this suite of Debian, named `it` in the layout at `directory`; `platform` is what stands after `linux/`.
+pub(crate) fn base(directory: &Path, suite: &str, platform: &str) {
+    let debians = match platform {
+        "386" => "i386",
+        "arm/v7" => "armhf",
+        "ppc64le" => "ppc64el",
+        same => same,
+    };
+    let tar = fs::read(debootstrapped(suite, debians)).expect("just made");
+    write(directory, platform, &tar);
 }
 
 /// The root of a base in the layout at `directory`.
@@ -111,7 +117,16 @@ fn debootstrapped(suite: &str, architecture: &str) -> PathBuf {
 }
 
 /// A layout with an index over one image of one layer.
-fn write(directory: &Path, architecture: &str, tar: &[u8]) {
+fn write(directory: &Path, platform: &str, tar: &[u8]) {
+    let (architecture, variant) = match platform.split_once('/') {
+        Some((architecture, variant)) => (architecture, Some(variant)),
+        None => (platform, None),
+    };
+    let mut platform = json!({"os": "linux", "architecture": architecture});
+    platform
+        .as_object_mut()
+        .expect("an object")
+        .extend(variant.map(|variant| ("variant".to_owned(), json!(variant))));
     let oci = "application/vnd.oci.image";
     let layer = put(directory, &format!("{oci}.layer.v1.tar+gzip"), &gzip(tar));
     let diff_id = format!("sha256:{}", hex(tar));
@@ -120,7 +135,7 @@ fn write(directory: &Path, architecture: &str, tar: &[u8]) {
     let config = put_document(directory, "config", &config);
     let manifest = json!({"schemaVersion": 2, "mediaType": format!("{oci}.manifest.v1+json"), "config": config, "layers": [layer]});
     let mut image = put_document(directory, "manifest", &manifest);
-    image["platform"] = json!({"os": "linux", "architecture": architecture});
+    image["platform"] = platform;
     let index = json!({"schemaVersion": 2, "mediaType": format!("{oci}.index.v1+json"), "manifests": [image]});
     let mut index = put_document(directory, "index", &index);
     index["annotations"] = json!({"org.opencontainers.image.ref.name": "it"});

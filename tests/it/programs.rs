@@ -55,6 +55,9 @@ pub(crate) fn emulator(architecture: &str) -> Option<&'static str> {
         (_, "amd64") => Some("qemu-x86_64-static"),
         (_, "386") => Some("qemu-i386-static"),
         (_, "arm64") => Some("qemu-aarch64-static"),
+        (_, "arm") => Some("qemu-arm-static"),
+        (_, "ppc64le") => Some("qemu-ppc64le-static"),
+        (_, "riscv64") => Some("qemu-riscv64-static"),
         (_, "s390x") => Some("qemu-s390x-static"),
         (_, other) => panic!("no emulator for {other}"),
     }
@@ -69,6 +72,19 @@ pub(crate) fn words(architecture: &str, root: Option<&Path>, program: &Path) -> 
     }
     words.push(program.display().to_string());
     words
+}
+
+/// Runs a program to its end in another root, where absolute links lead to what they mean.
+pub(crate) fn says_in(root: &Path, architecture: &str, program: &Path) -> String {
+    std::fs::copy(program, root.join("program")).expect("copied");
+    let mut words = vec!["chroot".to_owned(), root.display().to_string()];
+    if let Some(emulator) = emulator(architecture) {
+        let file = Path::new("/usr/bin").join(emulator);
+        std::fs::copy(file, root.join("emulator")).expect("copied");
+        words.push("/emulator".to_owned());
+    }
+    words.push("/program".to_owned());
+    said(&words).stdout()
 }
 
 /// Runs a static program to its end.
