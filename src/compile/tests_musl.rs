@@ -59,6 +59,16 @@ fn what_is_written_for_a_c_compiler_that_links_is_linked_by_the_toolchains_own_l
 
 #[test]
 #[ignore = "needs the x86_64-unknown-linux-musl target"]
+fn what_a_build_script_says_to_a_c_compiler_that_links_is_understood_too() {
+    let clone = Clone::of("hello");
+    let script = "fn main() { println!(\"cargo:rustc-link-arg-bins=-Wl,-z,now\"); }";
+    fs::write(clone.directory().join("build.rs"), script).expect("written");
+    let binaries = run(&job(&clone), &Notes::recorded()).expect("built");
+    assert_eq!(said(&binaries[0].file, &[]), "hello, world\n");
+}
+
+#[test]
+#[ignore = "needs the x86_64-unknown-linux-musl target"]
 fn v04_two_clones_give_one_binary() {
     let bytes = |name| {
         let clone = Clone::of(name);

@@ -4,6 +4,7 @@
 //! refused here, before anything compiles.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::path::Path;
 use std::path::PathBuf;
 
@@ -337,8 +338,9 @@ pub(super) fn names_linker(rustflags: &[String]) -> bool {
 fn own_linker(ask: &Ask<'_>, rustflags: &[String]) -> Result<Linker> {
     let (toolchain, target) = (ask.toolchain, ask.target);
     if let Some(program) = toolchain.rust_lld() {
-        let speaks_c =
-            !ask.needs.is_empty() || rustflags.iter().any(|flag| flag.contains("link-arg"));
+        let speaks_c = !ask.needs.is_empty()
+            || rustflags.iter().any(|flag| flag.contains("link-arg"))
+            || scripts_speak(ask.site.packages);
         let name = "rust-lld, the toolchain's own";
         return match speaks_c {
             true => Ok(Linker::named(&for_musl(&program, ask.site.kits)?, name)),
@@ -357,6 +359,13 @@ fn own_linker(ask: &Ask<'_>, rustflags: &[String]) -> Result<Linker> {
         .because(format!("looked in {}", toolchain.sysroot.display()))
         .hint("use a toolchain of rustup, or name a linker in .cargo/config.toml")
         .into())
+}
+
+/// Whether a build script of what is built may have words for the linker; those of dependencies reach no program.
+fn scripts_speak(packages: &[PathBuf]) -> bool {
+    let script = |package: &PathBuf| fs::read_to_string(package.join("build.rs"));
+    let mut scripts = packages.iter().filter_map(|package| script(package).ok());
+    scripts.any(|text| text.contains("rustc-link-arg"))
 }
 
 /// rust-lld for what is written for a C compiler that links: `-Wl,…`, and `-lm`, for which musl has no library of its own.

@@ -134,7 +134,7 @@ pub(crate) fn link_at(
         kits: &kits(root.parent().expect("a directory above")),
         sysroots: &BTreeMap::new(),
         base: &BaseLibraries::NotAsked,
-        packages: &[],
+        packages: &[root.to_owned()],
         kindnesses: Kindnesses::default(),
     };
     link(toolchain, target, needs, site)
