@@ -32,8 +32,10 @@ pub(crate) fn export(arguments: &ExportArguments, world: &World) -> Result<()> {
         platforms: platforms(&arguments.platform, world)?,
         is_full: arguments.layers,
     };
-    let store = Store::source(&world.cache()?.join("img"), &notes)?;
-    let cargo = export::load(&order, &store)?;
+    let root = world.cache()?;
+    let img = Store::source(&root.join("img"), &notes)?;
+    let build = Store::source(&root.join("build"), &notes)?;
+    let cargo = export::load(&order, (&img, &build))?;
     tell_partial(&cargo.carried, &notes);
     tell_left(&cargo.left, &notes);
     match &to {
