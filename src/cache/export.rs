@@ -110,8 +110,8 @@ fn lacks(found: &Descriptor, reached: &Reached, order: &Order<'_>) -> Fault {
     };
     let here: Vec<String> = reached.platforms.iter().map(ToString::to_string).collect();
     let fault = match here.is_empty() {
-        true => fault.because("no image for that is here"),
-        false => fault.because(format!("here are {}", here.join(", "))),
+        true => fault.because("no image of a platform that is wanted is here"),
+        false => fault.because(format!("it is here for {}", here.join(", "))),
     };
     let layers = reached.layers.iter().filter(|_| order.is_full);
     let fault = layers.take(20).fold(fault, |fault, layer| {

@@ -210,11 +210,11 @@ fn metadata_travels_as_such_unless_layers_are_demanded() {
     assert!(!env.path("out.tar").exists());
     cache(&env, "export out.tar")
         .succeeds()
-        .says("metadata without all layers: r.example/base:1 (1 layers missing)");
+        .says("metadata without all layers: r.example/base:1 (1 layer missing)");
     let there = carried(&env, "out.tar");
     cache(&there, "import --trust-names out.tar")
         .succeeds()
-        .says("metadata without all layers: r.example/base:1 (1 layers missing)");
+        .says("metadata without all layers: r.example/base:1 (1 layer missing)");
     let listed = cache(&there, "ls").stdout();
     assert!(listed.contains("\tmetadata\t"), "{listed}");
     build(&there, "--base r.example/base:1").succeeds();
@@ -240,7 +240,7 @@ fn of_an_index_the_platforms_that_were_named_travel_and_the_index_stays_as_it_is
         &format!("export no {} --platform all --layers", made.index),
     )
     .ends_with(4)
-    .says("here are linux/arm64");
+    .says("it is here for linux/arm64");
     cache(&env, "export all base --platform all --layers").succeeds();
     assert_eq!(tree(&env.path("all/blobs")).len(), 7);
     cache(&env, "export no base --platform linux/s390x")
