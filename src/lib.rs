@@ -34,6 +34,7 @@ mod store;
 mod testing;
 mod timestamp;
 mod toolchain;
+mod words;
 mod workspace;
 
 use std::ffi::OsString;

@@ -19,6 +19,7 @@ const FLOORS: [&[&str]; 10] = [
         "platform",
         "progress",
         "timestamp",
+        "words",
     ],
     &["outfile", "process", "reference", "store"],
     &[

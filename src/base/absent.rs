@@ -14,6 +14,7 @@ use crate::media;
 use crate::platform::{ALL, Platform};
 use crate::reference::Reference;
 use crate::store::{self, Store};
+use crate::words::counted;
 
 /// At most this many digests are listed.
 const LISTED: usize = 5;
@@ -267,8 +268,8 @@ pub(crate) fn recorded_tag(reference: &Reference, found: &Descriptor, shelf: She
 
 fn ago(seconds: u64) -> String {
     match seconds {
-        0..3_600 => format!("{} minutes ago", seconds / 60),
-        3_600..172_800 => format!("{} hours ago", seconds / 3_600),
-        _ => format!("{} days ago", seconds / 86_400),
+        0..3_600 => format!("{} ago", counted(seconds / 60, "minute")),
+        3_600..172_800 => format!("{} ago", counted(seconds / 3_600, "hour")),
+        _ => format!("{} ago", counted(seconds / 86_400, "day")),
     }
 }

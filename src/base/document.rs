@@ -10,6 +10,7 @@ use crate::digest::Descriptor;
 use crate::fault::Fault;
 use crate::json;
 use crate::media::{self, Family};
+use crate::words::counted;
 
 /// More layers than any runtime can stack.
 const MOST_LAYERS: usize = 1_000;
@@ -174,7 +175,9 @@ pub(crate) fn config(bytes: &[u8], layers: usize) -> Result<Value> {
     let count = diff_ids.ok_or_else(|| damaged("its rootfs.diff_ids is not a list of digests"))?;
     if !value.is_object() || count != layers {
         return Err(damaged(format!(
-            "it names {count} diff IDs but the manifest has {layers} layers"
+            "it names {} but the manifest has {}",
+            counted(count, "diff ID"),
+            counted(layers, "layer")
         )))
         .context("bad image config");
     }

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use serde_json::{Map, Value};
 
-use crate::base::lock::{FILE, Lock, LockedBase, LockedImage, Source, VERSION};
+use crate::base::lock::{Lock, LockedBase, LockedImage, Source, VERSION};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::json;
@@ -22,9 +22,16 @@ type Wrong = String;
 /// See [`Lock::read`].
 pub(super) fn file(path: &Path) -> Result<Option<Lock>, Fault> {
     match read_bounded(path) {
-        Ok(bytes) => lock(&bytes).map(Some).map_err(|why| bad(path, &why)),
+        Ok(bytes) => lock(&bytes).map(Some).map_err(|why| {
+            let hint = if is_of_another(&bytes) {
+                OTHER
+            } else {
+                DAMAGED
+            };
+            bad(path, &why).hint(hint)
+        }),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(bad(path, &error.to_string())),
+        Err(error) => Err(bad(path, &error.to_string()).hint(DAMAGED)),
     }
 }
 
@@ -44,13 +51,20 @@ fn read_bounded(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+const DAMAGED: &str =
+    "take it from version control again, or remove it and write it anew: `rbuild base pin`";
+const OTHER: &str =
+    "use the rbuild that wrote it, or remove it and write it anew with this one: `rbuild base pin`";
+
 fn bad(path: &Path, why: &str) -> Fault {
-    Fault::refused(format!("cannot use {}", path.display()))
-        .because(why)
-        .hint("take it from version control again, or remove it and write it anew: `rbuild base pin`")
-        .hint(format!(
-            "a {FILE} of another version is read by another rbuild: this one reads version {VERSION}"
-        ))
+    Fault::refused(format!("cannot use {}", path.display())).because(why)
+}
+
+/// Whether it is of a version that this rbuild does not read.
+fn is_of_another(bytes: &[u8]) -> bool {
+    let version = json::parse(bytes).ok();
+    let version = version.and_then(|value| value.get("version")?.as_u64());
+    version.is_some_and(|version| version != VERSION)
 }
 
 /// Reads the bytes of a lock.
@@ -60,7 +74,7 @@ pub(super) fn lock(bytes: &[u8]) -> Result<Lock, Wrong> {
     let version = top.value("version")?;
     if version.as_u64() != Some(VERSION) {
         return Err(format!(
-            "its version is {version}, and {VERSION} is the only one known"
+            "its version is {version}, and this rbuild knows version {VERSION} alone"
         ));
     }
     top.holds_only(&["version", "configuration", "bases"])?;

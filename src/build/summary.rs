@@ -7,6 +7,7 @@ use crate::digest::Digest;
 use crate::image::Told;
 use crate::publish::Finished;
 use crate::registry::Sent;
+use crate::words::counted;
 
 /// How long each part of a build took.
 #[derive(Clone, Debug)]
@@ -78,10 +79,10 @@ impl Built {
         for (image, layers) in self.finished.images.iter().zip(&self.layers) {
             let base: u64 = image.base_layers.iter().map(|layer| layer.size).sum();
             lines.push(format!(
-                "{}: base {} in {} layers",
+                "{}: base {} in {}",
                 image.platform,
                 size(base),
-                image.base_layers.len()
+                counted(image.base_layers.len(), "layer")
             ));
             lines.extend(layers.iter().map(line));
         }

@@ -1,25 +1,25 @@
 //! `rbuild cache export`: entries of the cache as an OCI layout to be carried, a directory or one tar.
 //!
 //! The same entries give the same bytes, in whatever order they came here. What is written appears whole or not at all; the cache is
-//! only read. An image without its layers travels without them, and the caller is told.
+//! only read. An image without its layers travels without them, and the caller is told. Layers of bases may lie in `build`, where a
+//! build keeps those that a file needed; what rbuild made itself lies there too, and is not carried.
 
 use std::io::Write;
 use std::path::Path;
 
 use anyhow::{Context, Result};
 
-use crate::base::document;
 use crate::bundle;
 use crate::cache::entry;
+use crate::cache::pick::chosen;
 use crate::cache::reach::{Reached, reach};
-use crate::digest::{Descriptor, Digest};
+use crate::digest::Descriptor;
 use crate::fault::{Fault, Kind};
 use crate::json;
 use crate::media::REF_NAME;
 use crate::notes::Notes;
 use crate::outfile;
 use crate::platform::{ALL, Platforms};
-use crate::reference::Reference;
 use crate::store::{Blob, Store};
 
 /// What is asked for.
@@ -34,7 +34,8 @@ pub(crate) struct Order<'a> {
 
 /// What is going to be written: entries with what lies below each of them.
 pub(crate) struct Cargo {
-    store: Store,
+    /// Where blobs are looked for, in this order.
+    stores: Vec<Store>,
     pub(crate) carried: Vec<Carried>,
     /// Entries of which nothing that was asked for is here; they stay behind.
     pub(crate) left: Vec<Descriptor>,
@@ -57,14 +58,16 @@ pub(crate) enum Place<'a> {
 }
 
 /// Looks everything up before anything is written; nothing to carry, or less than what was asked for, is refused here.
-pub(crate) fn load(order: &Order<'_>, store: &Store) -> Result<Cargo> {
+///
+/// The entries are those of `img`.
+pub(crate) fn load(order: &Order<'_>, (img, build): (&Store, &Store)) -> Result<Cargo> {
     let mut cargo = Cargo {
-        store: store.clone(),
+        stores: vec![img.clone(), build.clone()],
         carried: Vec::new(),
         left: Vec::new(),
     };
-    for found in chosen(order, store)? {
-        let reached = reach(&found, &order.platforms, store)?;
+    for found in chosen(order.images, (img, build))? {
+        let reached = reach(&found, &order.platforms, &cargo.stores)?;
         let is_there = reached.has_root() && has_wanted(&reached, order);
         match is_there {
             false if order.images.is_empty() && !order.is_full => cargo.left.push(found),
@@ -79,7 +82,7 @@ pub(crate) fn load(order: &Order<'_>, store: &Store) -> Result<Cargo> {
         }
     }
     match cargo.carried.is_empty() {
-        true => Err(nothing(store).into()),
+        true => Err(nothing(img).into()),
         false => Ok(cargo),
     }
 }
@@ -98,74 +101,6 @@ fn is_complete(reached: &Reached, order: &Order<'_>) -> bool {
     reached.is_full() && (!all || reached.images.is_empty())
 }
 
-fn chosen(order: &Order<'_>, store: &Store) -> Result<Vec<Descriptor>> {
-    let entries = store.entries()?;
-    if order.images.is_empty() {
-        return Ok(entry::sorted(entries));
-    }
-    let mut chosen = Vec::new();
-    for image in order.images {
-        chosen.extend(find(image, &entries, store)?);
-    }
-    Ok(entry::sorted(chosen))
-}
-
-/// The entries that a user means: those of a digest, or the last one of a name. A digest needs no entry.
-fn find(image: &str, entries: &[Descriptor], store: &Store) -> Result<Vec<Descriptor>> {
-    let reference: Option<Reference> = image.parse().ok();
-    let digest: Option<Digest> = image.parse().ok();
-    if let Some(digest) = digest.or(reference.as_ref().and_then(|one| one.digest)) {
-        return by_digest(image, digest, (entries, store));
-    }
-    let full = reference.map(|reference| reference.to_string());
-    let is_meant = |one: &&Descriptor| {
-        let name = entry::name(one);
-        name.as_deref() == Some(image) || (full.is_some() && name == full)
-    };
-    let found = entries.iter().rev().find(is_meant);
-    Ok(vec![
-        found
-            .cloned()
-            .ok_or_else(|| unknown(image, entries, store))?,
-    ])
-}
-
-fn by_digest(
-    image: &str,
-    digest: Digest,
-    (entries, store): (&[Descriptor], &Store),
-) -> Result<Vec<Descriptor>> {
-    let entered = entries.iter().filter(|entry| entry.digest == digest);
-    let entered: Vec<Descriptor> = entered.cloned().collect();
-    if !entered.is_empty() {
-        return Ok(entered);
-    }
-    let bytes = store.document(&digest, None)?;
-    let bytes = bytes.ok_or_else(|| unknown(image, entries, store))?;
-    let media_type = document::media_type_of(&bytes)?;
-    Ok(vec![Descriptor::new(
-        media_type,
-        digest,
-        bytes.len() as u64,
-    )])
-}
-
-fn unknown(image: &str, entries: &[Descriptor], store: &Store) -> Fault {
-    let fault = Fault::new(Kind::Offline, format!("`{image}` is not in the cache"))
-        .because(format!("it was looked for in {}", store.root().display()));
-    let last = |text: &str| text.rsplit('/').next().unwrap_or_default().to_owned();
-    let stem = |text: &str| last(text).split([':', '@']).next().map(str::to_owned);
-    let names = entries.iter().filter_map(entry::name);
-    let near = names.filter(|name| stem(name) == stem(image)).take(5);
-    near.fold(fault, |fault, name| {
-        fault.because(format!("it holds `{name}`"))
-    })
-    .hint(format!(
-        "bring it while online: `rbuild cache warm --layers {image}`"
-    ))
-    .hint("`rbuild cache ls` shows what is there")
-}
-
 fn lacks(found: &Descriptor, reached: &Reached, order: &Order<'_>) -> Fault {
     let name = entry::name(found).unwrap_or_else(|| found.digest.to_string());
     let fault = Fault::new(Kind::Offline, format!("`{name}` is not here as a whole"));
@@ -175,8 +110,8 @@ fn lacks(found: &Descriptor, reached: &Reached, order: &Order<'_>) -> Fault {
     };
     let here: Vec<String> = reached.platforms.iter().map(ToString::to_string).collect();
     let fault = match here.is_empty() {
-        true => fault.because("no image for that is here"),
-        false => fault.because(format!("here are {}", here.join(", "))),
+        true => fault.because("no image of a platform that is wanted is here"),
+        false => fault.because(format!("it is here for {}", here.join(", "))),
     };
     let layers = reached.layers.iter().filter(|_| order.is_full);
     let fault = layers.take(20).fold(fault, |fault, layer| {
@@ -242,8 +177,21 @@ impl Cargo {
     }
 
     fn open(&self, blob: &Descriptor) -> Result<Blob> {
-        let gone = || Fault::new(Kind::Offline, format!("the blob {} went away", blob.digest));
-        Ok(self.store.blob(blob)?.ok_or_else(gone)?)
+        for store in &self.stores {
+            if let Some(found) = store.blob(blob)? {
+                return Ok(found);
+            }
+        }
+        Err(gone(blob).into())
+    }
+
+    fn copy(&self, blob: &Descriptor, into: &Store) -> Result<()> {
+        for store in &self.stores {
+            if store.copy(blob, into)? {
+                return Ok(());
+            }
+        }
+        Err(gone(blob).into())
     }
 
     /// A layout beside the place, which then takes it.
@@ -252,15 +200,17 @@ impl Cargo {
         let layout = Store::output(beside.path(), notes)?;
         layout.prepare()?;
         for blob in self.blobs() {
-            if !self.store.copy(blob, &layout)? {
-                self.open(blob)?;
-            }
+            self.copy(blob, &layout)?;
         }
         layout.sync()?;
         layout.replace_index(&json::canonical(&bundle::index(&self.entries())))?;
         layout.settle(place)?;
         Ok(())
     }
+}
+
+fn gone(blob: &Descriptor) -> Fault {
+    Fault::new(Kind::Offline, format!("the blob {} went away", blob.digest))
 }
 
 /// The name under which an entry is known, for people.

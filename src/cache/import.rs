@@ -103,7 +103,11 @@ fn import(
         unrecorded: Vec::new(),
     };
     for found in entry::sorted(entries) {
-        let reached = reach(&found, &Platforms::Host, source.store())?;
+        let reached = reach(
+            &found,
+            &Platforms::Host,
+            std::slice::from_ref(source.store()),
+        )?;
         if !reached.has_root() {
             imported.left.push(found);
             continue;

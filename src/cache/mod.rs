@@ -7,6 +7,7 @@ pub(crate) mod entry;
 pub(crate) mod export;
 pub(crate) mod import;
 mod list;
+mod pick;
 mod prune;
 mod reach;
 mod remove;

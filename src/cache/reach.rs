@@ -40,10 +40,10 @@ impl Reached {
     }
 }
 
-/// Looks at all that is here below `entry`, of the platforms that are wanted; `Host` means whatever is here.
-pub(crate) fn reach(entry: &Descriptor, wanted: &Platforms, store: &Store) -> Result<Reached> {
+/// Looks at all that is in one of the stores below `entry`, of the platforms that are wanted; `Host` means whatever is here.
+pub(crate) fn reach(entry: &Descriptor, wanted: &Platforms, stores: &[Store]) -> Result<Reached> {
     let mut walk = Walk {
-        store,
+        stores,
         wanted,
         reached: Reached::default(),
     };
@@ -53,7 +53,7 @@ pub(crate) fn reach(entry: &Descriptor, wanted: &Platforms, store: &Store) -> Re
 }
 
 struct Walk<'a> {
-    store: &'a Store,
+    stores: &'a [Store],
     wanted: &'a Platforms,
     reached: Reached,
 }
@@ -68,7 +68,7 @@ impl Walk<'_> {
         if !known {
             return self.opaque(entry);
         }
-        let Some(bytes) = self.store.document(&entry.digest, Some(entry.size))? else {
+        let Some(bytes) = self.read(entry)? else {
             self.absent(entry);
             return Ok(());
         };
@@ -104,7 +104,21 @@ impl Walk<'_> {
 
     /// One of another size, or one that is no file, is damage and not absence.
     fn has(&self, blob: &Descriptor) -> Result<bool> {
-        Ok(self.store.blob(blob)?.is_some())
+        for store in self.stores {
+            if store.blob(blob)?.is_some() {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    fn read(&self, document: &Descriptor) -> Result<Option<Vec<u8>>> {
+        for store in self.stores {
+            if let Some(bytes) = store.document(&document.digest, Some(document.size))? {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
     }
 
     /// Attestations and the like are images of no platform: nobody misses them.
@@ -170,9 +184,7 @@ impl Walk<'_> {
             None if !media::is_config(&manifest.config.media_type) => return Ok(None),
             None => {}
         }
-        let config = &manifest.config;
-        let bytes = self.store.document(&config.digest, Some(config.size))?;
-        let Some(bytes) = bytes else {
+        let Some(bytes) = self.read(&manifest.config)? else {
             return Ok(None);
         };
         let config = document::config(&bytes, manifest.layers.len())?;

@@ -21,7 +21,7 @@ fn exported() -> Vec<u8> {
         platforms: Platforms::Host,
         is_full: true,
     };
-    let cargo = load(&order, &test.store).expect("is full");
+    let cargo = load(&order, (&test.store, &test.store)).expect("is full");
     let written = cargo.write(Place::Stream(&mut bytes), &test.notes);
     written.expect("written");
     bytes

@@ -240,7 +240,7 @@ fn otherwise(error: store::Error) -> anyhow::Error {
     match error {
         store::Error::Corrupt {
             expected, found, ..
-        } => odd("is not what its name says")
+        } => Fault::integrity("one of its blobs is not what its name says")
             .because(format!("expected: {expected}"))
             .because(format!("found: {found}"))
             .hint("copy the archive again, and compare its digest with the original's")

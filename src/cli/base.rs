@@ -38,6 +38,10 @@ struct Desk {
     place: PathBuf,
     lock: Option<Lock>,
     cache: Store,
+    /// Holds what the cache cannot keep.
+    spare: Store,
+    /// Goes away with the run, where the cache cannot be written.
+    _temporary: Option<tempfile::TempDir>,
     registry: Option<Registry>,
     notes: Notes,
     /// Now, unless SOURCE_DATE_EPOCH says otherwise.
@@ -65,12 +69,16 @@ impl Desk {
         let offline = arguments.offline || world.flag("RBUILD_OFFLINE")?;
         let place = build::lock_place(&config, &start);
         let named = request::platforms(&arguments.platform, world)?;
+        let root = world.cache()?;
+        let (spare, temporary) = build::build_store(&root, world, &listeners.notes)?;
         Ok(Desk {
             configured: configured(&config, request::default_base(world)?, &world.directory)?,
             platforms: named.or(&config.default_platforms),
             lock: Lock::read(&place)?,
             place,
-            cache: Store::cache(&world.cache()?.join("img"), &listeners.notes)?,
+            cache: Store::cache(&root.join("img"), &listeners.notes)?,
+            spare,
+            _temporary: temporary,
             registry: registries::connect(Network::unless(offline), settings, &listeners),
             notes: listeners.notes,
             time: timestamp::rfc3339(world.seconds()?),
@@ -81,7 +89,7 @@ impl Desk {
     fn shelf<'a>(&'a self, lock: Option<&'a Lock>, world: &World) -> Shelf<'a> {
         Shelf {
             cache: &self.cache,
-            spare: &self.cache,
+            spare: &self.spare,
             registry: self.registry.as_ref(),
             notes: &self.notes,
             now: world.now,
@@ -112,12 +120,17 @@ impl Desk {
     fn pinned(&self, known: Option<&Lock>, world: &World) -> Result<Lock> {
         let order = (self.choice(), &self.config);
         let shelf = self.shelf(known, world);
-        let pinned = base::pin(&self.references(), order, (shelf, &self.time))?;
-        Ok(pinned.after(self.lock.as_ref()))
+        base::pin(&self.references(), order, (shelf, &self.time))
     }
 
+    /// What somebody else wrote meanwhile is not written over, unless it says the same.
     fn write(&self, lock: &Lock) -> Result<()> {
-        let is_new = self.lock.as_ref() != Some(lock);
+        let there = Lock::read(&self.place)?;
+        let lock = lock.clone().after(there.as_ref());
+        let is_new = there.as_ref() != Some(&lock);
+        if is_new && there != self.lock {
+            return Err(changed(&self.place).into());
+        }
         if is_new {
             outfile::rewrite(&self.place, lock.text().as_bytes())?;
         }
@@ -202,7 +215,7 @@ fn no_file() -> Fault {
 
 fn changed(file: &Path) -> Fault {
     Fault::refused(format!("{} changed meanwhile", file.display()))
-        .because("it was written while registries were asked")
+        .because("somebody wrote it while this command looked the bases up; it stays as it is now")
         .hint("run the command again")
 }
 

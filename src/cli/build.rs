@@ -83,7 +83,7 @@ pub(crate) fn load_named(world: &World) -> Result<Option<Config>> {
     named.map(load).transpose()
 }
 
-/// The store of what rbuild makes; a temporary one where the cache cannot be written.
+/// The store of what rbuild makes and of what `img` cannot keep; a temporary one where the cache cannot be written.
 pub(crate) fn build_store(
     root: &Path,
     world: &World,
@@ -105,7 +105,9 @@ pub(crate) fn build_store(
             world.temporary.display()
         )
     })?;
-    notes.say(format!("{error}: what is built is kept for this run only"));
+    notes.say(format!(
+        "{error}: what is made or fetched is kept for this run only"
+    ));
     let store = Store::cache(&temporary.path().join("build"), notes)?;
     store.prepare()?;
     Ok((store, Some(temporary)))

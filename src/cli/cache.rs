@@ -30,6 +30,7 @@ use crate::plan;
 use crate::plan::request::Progress;
 use crate::registry::Registry;
 use crate::store::Store;
+use crate::words::counted;
 
 /// In bytes; a lock file has a few hundred for each base.
 const LOCK_LIMIT: u64 = 8 * 1024 * 1024;
@@ -223,8 +224,9 @@ fn door(arguments: &VerifyArguments, world: &World) -> Result<Registry> {
     let settings = registries::settings(&arguments.registry, &config, world)?;
     let network = Network::unless(world.flag("RBUILD_OFFLINE")?);
     let registry = registries::connect(network, settings, &listeners);
-    Ok(registry
-        .ok_or_else(|| plan::refuse_offline("`RBUILD_OFFLINE`", "unset it for this command"))?)
+    Ok(registry.ok_or_else(|| {
+        plan::refuse_offline("repair", "`RBUILD_OFFLINE`", "unset it for this command")
+    })?)
 }
 
 /// What could not be mended. What rbuild made itself is put aside, because it makes it again.
@@ -251,7 +253,10 @@ fn repair(
 }
 
 fn damage(damaged: &[(PathBuf, Damaged)], root: &Path) -> Fault {
-    let fault = Fault::integrity(format!("{} blobs do not match their digest", damaged.len()));
+    let fault = Fault::integrity(match damaged.len() {
+        1 => "1 blob does not match its digest".to_owned(),
+        count => format!("{count} blobs do not match their digest"),
+    });
     let reason = |(place, one): &(PathBuf, Damaged)| {
         format!(
             "in {}: expected {}, found {}",
@@ -261,15 +266,26 @@ fn damage(damaged: &[(PathBuf, Damaged)], root: &Path) -> Fault {
         )
     };
     let fault = damaged.iter().map(reason).fold(fault, Fault::because);
+    let lies_in = |part: &str| {
+        let place = root.join(part);
+        damaged.iter().any(|one| one.0 == place).then_some(place)
+    };
+    let fault = lies_in("img").into_iter().fold(fault, of_elsewhere);
+    lies_in("build").into_iter().fold(fault, |fault, place| {
+        fault.hint(format!(
+            "what lies in {0} rbuild makes again: `rm -r {0}` harms nothing",
+            place.display()
+        ))
+    })
+}
+
+/// The ways to bases that were pulled.
+fn of_elsewhere(fault: Fault, img: PathBuf) -> Fault {
     fault
         .hint("`rbuild cache verify --repair` fetches again, while online, what a name of the cache leads to")
         .hint(format!(
-            "what lies in {} came from elsewhere: where no name leads to it, remove the damaged file, then pull its image again (other tools pass over a file that is there)",
-            root.join("img").display()
-        ))
-        .hint(format!(
-            "what lies in {0} rbuild makes again: `rm -r {0}` harms nothing",
-            root.join("build").display()
+            "where no name leads to it, remove the file in {}, then pull its image again: other tools pass over a file that is there",
+            img.join("blobs/sha256").display()
         ))
 }
 
@@ -287,10 +303,10 @@ fn sentence(root: &Path, found: &Verified) -> String {
         ),
     };
     format!(
-        "{}: {} blobs, {} bytes, {} damaged{dangling}\n",
+        "{}: {}, {}, {} damaged{dangling}\n",
         root.display(),
-        found.blobs,
-        found.bytes,
+        counted(found.blobs, "blob"),
+        counted(found.bytes, "byte"),
         found.damaged.len()
     )
 }

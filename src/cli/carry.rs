@@ -19,6 +19,7 @@ use crate::notes::Notes;
 use crate::outfile;
 use crate::platform::Platforms;
 use crate::store::Store;
+use crate::words::counted;
 
 /// At most this many images are told about one by one.
 const TOLD: usize = 20;
@@ -32,8 +33,10 @@ pub(crate) fn export(arguments: &ExportArguments, world: &World) -> Result<()> {
         platforms: platforms(&arguments.platform, world)?,
         is_full: arguments.layers,
     };
-    let store = Store::source(&world.cache()?.join("img"), &notes)?;
-    let cargo = export::load(&order, &store)?;
+    let root = world.cache()?;
+    let img = Store::source(&root.join("img"), &notes)?;
+    let build = Store::source(&root.join("build"), &notes)?;
+    let cargo = export::load(&order, (&img, &build))?;
     tell_partial(&cargo.carried, &notes);
     tell_left(&cargo.left, &notes);
     match &to {
@@ -125,14 +128,14 @@ fn platforms(typed: &[String], world: &World) -> Result<Platforms> {
 }
 
 fn unreadable(path: &Path, error: &io::Error) -> Fault {
-    let fault = match error.kind() {
+    match error.kind() {
         io::ErrorKind::NotFound => Fault::refused(format!("there is no {}", path.display())),
         _ => Fault::new(
             crate::fault::Kind::Disk,
             format!("cannot read {}", path.display()),
-        ),
-    };
-    fault.because(error.to_string())
+        )
+        .because(error.to_string()),
+    }
 }
 
 fn odd(path: &Path) -> Fault {
@@ -169,7 +172,11 @@ fn tell_partial(carried: &[Carried], notes: &Notes) {
         .filter(|one| !one.reached.is_full())
         .map(|one| match one.reached.layers.len() {
             0 => export::title(&one.entry),
-            count => format!("{} ({count} layers missing)", export::title(&one.entry)),
+            count => format!(
+                "{} ({} missing)",
+                export::title(&one.entry),
+                counted(count, "layer")
+            ),
         })
         .collect();
     if !partial.is_empty() {

@@ -2,8 +2,11 @@
 //!
 //! The values are read as a build reads them, so that what a build would refuse is refused here.
 
+use std::path::Path;
+
 use anyhow::Result;
 
+use crate::base::lock::Lock;
 use crate::cli::args::ConfigArguments;
 use crate::cli::build;
 use crate::cli::report;
@@ -27,10 +30,11 @@ const OVER_THE_FILE: [(&str, &[&str]); 2] = [
 
 pub(crate) fn show(arguments: &ConfigArguments, world: &World) -> Result<()> {
     request::environment(world)?;
-    if !world.absolute(&arguments.path).exists() {
+    let start = world.absolute(&arguments.path);
+    if !start.exists() {
         return Err(Fault::refused(format!("there is no {}", arguments.path.display())).into());
     }
-    let config = build::load(&world.absolute(&arguments.path), world)?;
+    let config = build::load(&start, world)?;
     let mut all = of_file(&config);
     for (key, names) in OVER_THE_FILE {
         if let Some((name, value)) = world.text(names)? {
@@ -39,6 +43,7 @@ pub(crate) fn show(arguments: &ConfigArguments, world: &World) -> Result<()> {
         }
     }
     all.extend(around(&config, world)?);
+    all.push(lock(&config, &start)?);
     report::answer(&all.iter().map(Shown::line).collect::<String>())
 }
 
@@ -89,6 +94,20 @@ fn around(config: &Config, world: &World) -> Result<Vec<Shown>> {
         Shown::new(key, value, &origin)
     };
     Ok(rows.into_iter().map(shown).collect())
+}
+
+/// builder.lock, and whether it was made for this configuration.
+fn lock(config: &Config, start: &Path) -> Result<Shown> {
+    let place = build::lock_place(config, start);
+    let (value, origin) = match Lock::read(&place)? {
+        None => ("none".to_owned(), "built in"),
+        Some(lock) if lock.fits(config) => (place.display().to_string(), "found"),
+        Some(_) => (
+            place.display().to_string(),
+            "found, but made for another configuration",
+        ),
+    };
+    Ok(Shown::new("lock", value, origin))
 }
 
 impl Shown {

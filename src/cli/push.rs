@@ -67,5 +67,5 @@ fn made(root: &Path, world: &World, store: &Store) -> (Store, Option<TempDir>) {
 }
 
 fn offline() -> Fault {
-    plan::refuse_offline("`RBUILD_OFFLINE`", "unset it for this command")
+    plan::refuse_offline("push", "`RBUILD_OFFLINE`", "unset it for this command")
 }

@@ -25,6 +25,7 @@ use crate::plan::configured;
 use crate::plan::request::Progress;
 use crate::platform::{Platform, Platforms};
 use crate::store::Store;
+use crate::words;
 
 pub(crate) fn run(arguments: &WarmArguments, world: &World) -> Result<()> {
     let listeners = bars::listeners(Progress::Auto);
@@ -147,7 +148,11 @@ fn summary(depth: Depth, warmed: &Warmed) -> String {
 }
 
 fn counted(layers: usize, bytes: u64) -> String {
-    format!("; {layers} layers fetched, {bytes} bytes")
+    format!(
+        "; {} fetched, {}",
+        words::counted(layers, "layer"),
+        words::counted(bytes, "byte")
+    )
 }
 
 /// As for a build: flag, environment, configuration, this machine's architecture.

@@ -36,6 +36,7 @@ pub(super) fn targets(request: &Request, registry: Option<&Registry>) -> Result<
 
 fn offline() -> Fault {
     refuse_offline(
+        "push",
         "`--offline`, `--frozen` or `RBUILD_OFFLINE`",
         "drop it, or add `--push=false` and publish later with `rbuild push`",
     )
@@ -47,9 +48,9 @@ fn install_offline() -> Fault {
         .hint("drop `--install-targets`, and run `rustup target add` once while online")
 }
 
-/// A push without a network: who said so, and the way out.
-pub(crate) fn refuse_offline(said_by: &str, way_out: &str) -> Fault {
-    Fault::refused("cannot push: the run is offline")
+/// What needs a network, without one: who said so, and the way out.
+pub(crate) fn refuse_offline(what: &str, said_by: &str, way_out: &str) -> Fault {
+    Fault::refused(format!("cannot {what}: the run is offline"))
         .because(format!("{said_by} says so"))
         .hint(way_out)
 }

@@ -5,6 +5,7 @@ use std::fmt;
 use crate::compile;
 use crate::plan::{Fetch, ImagePlan, Plan};
 use crate::publish::Target;
+use crate::words::counted;
 
 impl fmt::Display for Plan {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -44,10 +45,10 @@ fn show_image(image: &ImagePlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
             .map_or_else(String::new, |digest| format!(" {digest}"));
         writeln!(
             out,
-            "  {} on {}{digest}, {} layers",
+            "  {} on {}{digest}, {}",
             base.platform,
             image.base.name,
-            base.layers.len()
+            counted(base.layers.len(), "layer")
         )?;
     }
     image
@@ -61,10 +62,11 @@ fn show_image(image: &ImagePlan, out: &mut fmt::Formatter<'_>) -> fmt::Result {
 }
 
 fn show_fetch(fetch: &Fetch, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-    let (count, size) = (fetch.layers.len(), fetch.size());
     writeln!(
         out,
-        "fetch {count} layers, {size} bytes, from {}",
+        "fetch {}, {}, from {}",
+        counted(fetch.layers.len(), "layer"),
+        counted(fetch.size(), "byte"),
         fetch.from.name()
     )
 }

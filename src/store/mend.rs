@@ -20,6 +20,7 @@ use crate::digest::Digest;
 use crate::interrupt;
 use crate::json;
 use crate::media;
+use crate::words::counted;
 
 const SECOND_LOOK: Duration = Duration::from_millis(5);
 
@@ -39,9 +40,9 @@ impl Store {
             return Ok(mended);
         }
         self.notes.say(format!(
-            "`{}` is damaged or lost; found {} entries in what else is there",
+            "`{}` is damaged or lost; found {} in what else is there",
             self.index_path().display(),
-            rebuilt.entries.len()
+            counted(rebuilt.entries.len(), "entry")
         ));
         Ok(rebuilt)
     }
@@ -58,9 +59,9 @@ impl Store {
         if is_damaged || !rebuilt.entries.is_empty() {
             self.write_index(lock, &rebuilt)?;
             self.notes.say(format!(
-                "rebuilt `{}` with {} entries",
+                "rebuilt `{}` with {}",
                 path.display(),
-                rebuilt.entries.len()
+                counted(rebuilt.entries.len(), "entry")
             ));
         }
         Ok(rebuilt)

@@ -8,7 +8,8 @@ use serde_json::Value;
 
 use crate::served::{Served, served};
 use crate::support::{Run, TestEnv, run};
-use crate::warm::{blob, hello, replay};
+use crate::test_registry::{Action, Rule};
+use crate::warm::{blob, hello, replay, temps};
 
 /// A project of its own: the sources of hello, and a configuration.
 struct Project<'a> {
@@ -37,6 +38,13 @@ impl<'a> Project<'a> {
         self.directory.join("builder.lock")
     }
 
+    /// The row of `config show` about builder.lock.
+    fn shown(&self) -> String {
+        let shown = self.rbuild("config show").succeeds().stdout();
+        let row = shown.lines().find(|line| line.starts_with("lock: "));
+        row.expect("a row").to_owned()
+    }
+
     fn rbuild(&self, arguments: &str) -> Run {
         self.env.rbuild(&self.directory, arguments)
     }
@@ -58,6 +66,14 @@ impl<'a> Project<'a> {
 
 fn default_base(base: &Served) -> String {
     format!("defaultBaseImage: {}\n", base.tag())
+}
+
+/// Has somebody write a file whenever the registry is asked for the tag.
+fn meanwhile(base: &Served, file: PathBuf, bytes: impl Into<Vec<u8>>) {
+    let bytes = bytes.into();
+    let change = Action::change(move |_| fs::write(&file, &bytes).expect("written"));
+    base.there
+        .rule(Rule::on("HEAD", "/v2/*/manifests/v1").then(change));
 }
 
 /// The image alone under the tag that meant an index.
@@ -425,4 +441,96 @@ fn in_place_what_cannot_be_written_or_changed_meanwhile_is_refused_and_left_alon
         .says("there is no .builder.yaml");
     let left: Vec<_> = fs::read_dir(&project.directory).expect("listed").collect();
     assert!(left.is_empty(), "{left:?}");
+}
+
+#[test]
+fn in_place_a_file_that_somebody_else_writes_meanwhile_stays_as_they_wrote_it() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let project = Project::new(&env, &default_base(&base));
+    let theirs = format!("# theirs\n{}", default_base(&base));
+    meanwhile(&base, project.file(), theirs.clone());
+    project
+        .rbuild("base pin --in-place")
+        .ends_with(2)
+        .says("builder.yaml changed meanwhile")
+        .says("hint: run the command again");
+    assert_eq!(fs::read_to_string(project.file()).expect("there"), theirs);
+    assert_eq!(temps(&project.directory), [""; 0]);
+    project.rbuild("base pin --in-place").succeeds();
+    let pinned = format!("{}@{}\n", theirs.trim_end(), base.made.index);
+    assert_eq!(fs::read_to_string(project.file()).expect("there"), pinned);
+}
+
+#[test]
+fn a_lock_that_somebody_else_writes_meanwhile_stays_unless_it_says_the_same() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let project = Project::new(&env, &default_base(&base));
+    let configuration = format!("sha256:{}", "0".repeat(64));
+    let theirs = format!(r#"{{"version": 1, "configuration": "{configuration}", "bases": []}}"#);
+    meanwhile(&base, project.lock(), theirs.clone());
+    for command in ["base pin", "base update"] {
+        project
+            .rbuild(command)
+            .ends_with(2)
+            .says("builder.lock changed meanwhile");
+        assert_eq!(fs::read_to_string(project.lock()).expect("there"), theirs);
+        fs::remove_file(project.lock()).expect("there");
+    }
+
+    let other = TestEnv::new();
+    let base = served(&other);
+    let project = Project::new(&other, &default_base(&base));
+    let mut command = other.command(&project.directory);
+    command.env("SOURCE_DATE_EPOCH", "86400");
+    run(command.args(["base", "pin"])).succeeds();
+    let same = fs::read(project.lock()).expect("a lock");
+    fs::remove_file(project.lock()).expect("there");
+    meanwhile(&base, project.lock(), same.clone());
+    let said = project.rbuild("base pin").succeeds();
+    said.says("nothing new in");
+    assert_eq!(fs::read(project.lock()).expect("there"), same);
+}
+
+#[test]
+fn config_show_tells_where_the_lock_lies_and_whether_it_fits() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let project = Project::new(&env, &default_base(&base));
+    assert_eq!(project.shown(), "lock: none  # built in");
+    project.rbuild("base pin").succeeds();
+    let found = format!("lock: {}  # found", project.lock().display());
+    assert_eq!(project.shown(), found);
+    project.configure("defaultBaseImage: scratch\n");
+    assert_eq!(
+        project.shown(),
+        format!("{found}, but made for another configuration")
+    );
+    fs::write(project.lock(), "torn").expect("written");
+    project
+        .rbuild("config show")
+        .ends_with(2)
+        .says("cannot use ")
+        .says("builder.lock");
+}
+
+#[test]
+fn c13_with_a_cache_that_cannot_be_written_bases_are_looked_up_and_pinned_all_the_same() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let project = Project::new(&env, &default_base(&base));
+    for arguments in ["base ls", "base pin", "base update", "base pin --in-place"] {
+        let mut command = env.command(&project.directory);
+        command.env("KOCACHE", "/proc/no-cache");
+        command.env("TMPDIR", env.path("home"));
+        let said = run(command.args(arguments.split(' '))).succeeds().stderr();
+        let note = "what is made or fetched is kept for this run only";
+        assert_eq!(said.matches(note).count(), 1, "{arguments}: {said}");
+    }
+    let entry = &project.read()["bases"][0];
+    assert_eq!(entry["digest"], base.made.index.as_str());
+    assert_eq!(temps(&env.path("")), [""; 0]);
+    let text = fs::read_to_string(project.file()).expect("there");
+    assert!(text.contains(&base.made.index), "{text}");
 }

@@ -40,7 +40,7 @@ fn what_a_file_needs_of_the_base_is_fetched_once_and_serves_without_a_network_af
     let plan = build_online(&env, &format!("--dry-run {outputs}")).succeeds();
     let size = fs::metadata(blob(&env.path("made"), &base.made.layer)).expect("made");
     let line = format!(
-        "fetch 1 layers, {} bytes, from {}\n",
+        "fetch 1 layer, {} bytes, from {}\n",
         size.len(),
         base.named("")
     );

@@ -8,8 +8,9 @@ use std::process::{Command, Stdio};
 use serde_json::{Value, json};
 
 use crate::feed::{TwoPlatforms, two_platforms};
+use crate::served::served;
 use crate::support::{MadeBase, Run, TestEnv, base, run, tree};
-use crate::warm::{blob, build, temps};
+use crate::warm::{blob, build, build_online, temps};
 
 /// `cache` and these arguments, in the world's own directory.
 pub(crate) fn cache(env: &TestEnv, arguments: &str) -> Run {
@@ -209,11 +210,11 @@ fn metadata_travels_as_such_unless_layers_are_demanded() {
     assert!(!env.path("out.tar").exists());
     cache(&env, "export out.tar")
         .succeeds()
-        .says("metadata without all layers: r.example/base:1 (1 layers missing)");
+        .says("metadata without all layers: r.example/base:1 (1 layer missing)");
     let there = carried(&env, "out.tar");
     cache(&there, "import --trust-names out.tar")
         .succeeds()
-        .says("metadata without all layers: r.example/base:1 (1 layers missing)");
+        .says("metadata without all layers: r.example/base:1 (1 layer missing)");
     let listed = cache(&there, "ls").stdout();
     assert!(listed.contains("\tmetadata\t"), "{listed}");
     build(&there, "--base r.example/base:1").succeeds();
@@ -239,7 +240,7 @@ fn of_an_index_the_platforms_that_were_named_travel_and_the_index_stays_as_it_is
         &format!("export no {} --platform all --layers", made.index),
     )
     .ends_with(4)
-    .says("here are linux/arm64");
+    .says("it is here for linux/arm64");
     cache(&env, "export all base --platform all --layers").succeeds();
     assert_eq!(tree(&env.path("all/blobs")).len(), 7);
     cache(&env, "export no base --platform linux/s390x")
@@ -396,4 +397,42 @@ fn c13_a_cache_that_cannot_be_written_is_exported_and_takes_nothing_in() {
     cache(&env, "export out.tar").succeeds();
     cache(&env, "import out.tar").ends_with(8);
     assert_eq!(content(&img(&env)), before);
+}
+
+#[test]
+fn layers_that_a_build_needed_travel_with_their_base_though_they_do_not_lie_beside_it() {
+    let env = TestEnv::new();
+    let there = served(&env);
+    let arguments = format!("--tarball @/t.tar --base {}", there.tag());
+    build_online(&env, &arguments).succeeds();
+    let layer = &there.made.layer;
+    assert!(!blob(&img(&env), layer).exists());
+    assert!(blob(&env.cache().join("build"), layer).exists());
+    for to in ["bases.tar", "bases"] {
+        cache(&env, &format!("export --layers {to} {}", there.tag())).succeeds();
+        let other = carried(&env, to);
+        cache(&other, &format!("import --trust-names {to}")).succeeds();
+        assert!(blob(&img(&other), layer).exists(), "{to}");
+        cache(&other, "verify").succeeds();
+    }
+}
+
+#[test]
+fn an_image_that_rbuild_built_is_not_exported_and_the_way_to_carry_it_is_told() {
+    let env = TestEnv::new();
+    let (made, _) = crate::warm::pinned_base(&env);
+    let digest = build(&env, "--base scratch").succeeds().digest();
+    let named = format!("rbuild.local/hello@{digest}");
+    for image in ["rbuild.local/hello", "hello", &digest, &named] {
+        cache(&env, &format!("export a.tar {} {image}", made.index))
+            .ends_with(2)
+            .says("`rbuild.local/hello:latest` is an image that rbuild built")
+            .says(&env.cache().join("build").display().to_string())
+            .says("`rbuild build --push=false --oci-archive FILE`")
+            .says("`rbuild push rbuild.local/hello:latest REGISTRY/REPOSITORY`");
+        assert!(!env.path("a.tar").exists(), "{image}");
+    }
+    cache(&env, "export a.tar hallo")
+        .ends_with(4)
+        .says("`hallo` is not in the cache");
 }

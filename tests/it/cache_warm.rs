@@ -28,7 +28,7 @@ fn metadata_is_kept_by_default_and_layers_if_asked_for() {
     assert_eq!(base.asked().len(), 4);
     assert!(!is_full(&env, &base));
     let run = warm(&env, &format!("--layers {}", base.tag())).succeeds();
-    run.says("1 layers fetched");
+    run.says("1 layer fetched");
     let layer = format!("GET {}", base.made.layer);
     assert_eq!(base.asked(), ["HEAD v1".to_owned(), layer]);
     assert!(is_full(&env, &base));

@@ -173,11 +173,11 @@ fn v07_documents_that_contradict_themselves_end_with_5() {
     for (defect, why) in [
         (
             "extradiffid",
-            "it names 2 diff IDs but the manifest has 1 layers",
+            "it names 2 diff IDs but the manifest has 1 layer",
         ),
         (
             "nodiffid",
-            "it names 0 diff IDs but the manifest has 1 layers",
+            "it names 0 diff IDs but the manifest has 1 layer",
         ),
         ("noarch", "names no os and architecture"),
         ("confusion", "a manifest and an index at once"),

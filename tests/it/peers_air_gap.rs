@@ -42,7 +42,7 @@ fn a_stick_carries_the_cache_in_and_the_layout_out_as_the_documentation_says() {
     let feed = Feed::start(&outside);
     let warm = format!("cache warm --layers {}", feed.tag());
     let warmed = outside.rbuild(&outside.path("home"), &warm).succeeds();
-    let printed = warmed.says("1 layers fetched").stdout();
+    let printed = warmed.says("1 layer fetched").stdout();
     let pin = printed.trim();
     carry(&outside, &inside, "cache");
 

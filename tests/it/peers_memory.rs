@@ -124,7 +124,7 @@ fn l02_half_a_gigabyte_comes_into_the_cache_without_memory() {
         command
     });
     println!("{}", seen.figures());
-    seen.run.succeeds().says("1 layers fetched");
+    seen.run.succeeds().says("1 layer fetched");
     let kept = blob(&env.cache().join("img"), HALF_A_GIB.digest);
     assert_eq!(fs::metadata(kept).expect("kept").len(), HALF_A_GIB.size);
 }

@@ -75,6 +75,29 @@ fn c13_a_read_only_cache_does_not_fail_a_build_that_makes_something_new() {
 
 #[test]
 #[ignore = "needs mounts"]
+fn c13_bases_are_looked_up_and_pinned_with_a_read_only_cache() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let home = env.path("home");
+    fs::write(home.join("Cargo.toml"), "[workspace]\n").expect("written");
+    fs::create_dir(env.cache()).expect("made");
+    for arguments in ["base pin", "base ls", "base update"] {
+        let mut command = env.wrapped(&home, &READ_ONLY);
+        command
+            .env("TMPDIR", &home)
+            .env("RBUILD_DEFAULT_BASE_IMAGE", base.tag());
+        run(command.args(arguments.split(' ')))
+            .succeeds()
+            .says("is kept for this run only");
+    }
+    let lock = fs::read_to_string(home.join("builder.lock")).expect("a lock");
+    assert!(lock.contains(&base.made.index), "{lock}");
+    assert_eq!(tree(&env.cache()), [""; 0]);
+    assert_eq!(temps(&env.path("")), [""; 0]);
+}
+
+#[test]
+#[ignore = "needs mounts"]
 fn c13_an_image_in_a_read_only_cache_is_pushed_with_builtin_layers_that_it_lacks() {
     let env = TestEnv::new();
     let registry = TestRegistry::start();

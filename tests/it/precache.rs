@@ -54,11 +54,7 @@ fn a_plan_shows_what_would_be_fetched_and_fetches_no_layer() {
     let base = served(&env);
     let arguments = format!("--dry-run --precache-images --base {}", base.pin());
     let run = build_online(&env, &arguments).succeeds();
-    assert!(
-        run.stdout().contains("fetch 1 layers, "),
-        "{}",
-        run.stdout()
-    );
+    assert!(run.stdout().contains("fetch 1 layer, "), "{}", run.stdout());
     assert!(!in_img(&env, &base));
 }
 
@@ -228,7 +224,7 @@ fn by_force_a_digest_is_asked_for_too_and_what_is_damaged_comes_again() {
     env.rbuild(&home, &force)
         .succeeds()
         .says("has been moved to")
-        .says("1 layers fetched");
+        .says("1 layer fetched");
     let layer = format!("GET {}", base.made.layer);
     let head = format!("HEAD {}", base.made.index);
     assert_eq!(base.asked(), [head.clone(), layer]);

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::support::{MadeBase, TestEnv, base, document, tree};
+use crate::support::{MadeBase, TestEnv, architecture, base_for, document, tree};
 use crate::test_registry::TestRegistry;
 
 /// An image in a registry of its own.
@@ -19,8 +19,13 @@ pub(crate) const REPOSITORY: &str = "team/base";
 
 /// An index over one image, full, called `v1`.
 pub(crate) fn served(env: &TestEnv) -> Served {
+    served_for(architecture(), env)
+}
+
+/// The same, for another architecture than this machine's.
+pub(crate) fn served_for(architecture: &str, env: &TestEnv) -> Served {
     let layout = env.path("made");
-    let made = base(&layout, true, &[]);
+    let made = base_for(architecture, &layout, (true, &[]));
     let served = Served {
         there: TestRegistry::start(),
         made,

@@ -4,19 +4,23 @@
 //! names a sysroot of empty files, and the programs that the transcript names. Nothing here may compile.
 //!
 //! Lines of a `.cmd`: `# why`, `workspace NAME`, `targets TRIPLE…`, `programs NAME…`, `config YAML` (a line of .builder.yaml),
-//! `base PLATFORM [full]` (an image in the cache, called `BASE` in the command), `variable NAME=VALUE`, `without rust-lld`, and last `rbuild ARGUMENTS`.
+//! `base PLATFORM [full] [NAME…]` (an image in the cache, called `BASE` afterwards, its layer `LAYER`), `served` (the image `team/base:v1` of a
+//! registry called `REGISTRY`, with its pin `PIN`), `file NAME TEXT`, `first ARGUMENTS` (the program, earlier), `old DAYS` (all that is in the cache),
+//! `spoilt DIGEST` and `gone DIGEST` (a blob of the cache), `emptied` (the cache), `variable NAME=VALUE`, `without rust-lld`, and last `rbuild ARGUMENTS`.
 //! After a change that is meant: `BLESS=1 cargo test --test it transcripts`, and read the difference.
 
 #![expect(
     clippy::disallowed_methods,
-    reason = "whether expectations are written anew is asked of the environment"
+    reason = "whether expectations are written anew is asked of the environment, and what is old of the clock"
 )]
 
 use std::fs;
 use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
-use crate::support::{Run, TestEnv, base_for, run};
+use crate::served::{Served, served_for};
+use crate::support::{Run, TestEnv, base_for, run, tree};
 
 /// The triple that the made-up rustc runs on.
 const HOST: &str = "x86_64-unknown-linux-gnu";
@@ -30,7 +34,9 @@ struct Scene {
     env: TestEnv,
     here: PathBuf,
     variables: Vec<(String, String)>,
-    base: String,
+    /// What words of a script stand for.
+    meanings: Vec<(&'static str, String)>,
+    served: Option<Served>,
     command: String,
 }
 
@@ -43,13 +49,14 @@ impl Scene {
             env,
             here,
             variables: Vec::new(),
-            base: String::new(),
+            meanings: Vec::new(),
+            served: None,
             command: String::new(),
         };
         scene.toolchain();
         for line in script.lines().filter(|line| !line.starts_with('#')) {
             let (word, rest) = line.split_once(' ').unwrap_or((line, ""));
-            scene.prepare(word, rest);
+            scene.prepare(word, &scene.meant(rest));
         }
         assert!(!scene.command.is_empty(), "a transcript ends with rbuild");
         scene
@@ -91,7 +98,17 @@ impl Scene {
                 .for_each(|name| self.file(&format!("sysroot/lib/rustlib/{name}/lib/libstd.rlib"))),
             "programs" => words.for_each(|name| self.program(name, "#!/bin/sh\nexit 1\n")),
             "config" => self.configure(rest),
-            "base" => self.base = self.cached(rest),
+            "base" => self.cached(rest),
+            "served" => self.serve(),
+            "file" => {
+                let (name, text) = rest.split_once(' ').expect("NAME TEXT");
+                fs::write(self.here.join(name), text.replace("\\n", "\n")).expect("written");
+            }
+            "first" => drop(self.run(rest).succeeds()),
+            "old" => self.grow_old(rest.parse().expect("days")),
+            "spoilt" => self.blob(rest, |file| fs::write(file, "spoilt").expect("written")),
+            "gone" => self.blob(rest, |_| ()),
+            "emptied" => fs::remove_dir_all(self.env.cache()).expect("removed"),
             "variable" => {
                 let (name, value) = rest.split_once('=').expect("NAME=VALUE");
                 self.variables.push((name.to_owned(), value.to_owned()));
@@ -111,19 +128,54 @@ impl Scene {
         fs::write(file, format!("{written}{line}\n")).expect("written");
     }
 
-    /// The pin of an image for a platform that lies in the cache, without its layer unless that is wanted.
-    fn cached(&self, rest: &str) -> String {
-        let (platform, kept) = rest.split_once(' ').unwrap_or((rest, ""));
-        let architecture = platform.trim_start_matches("linux/");
-        let img = self.env.cache().join("img");
-        let made = base_for(architecture, &img, (kept == "full", &[]));
-        format!("r.example/base@{}", made.index)
+    /// A text of the script, with what its words stand for.
+    fn meant(&self, text: &str) -> String {
+        let meanings = self.meanings.iter();
+        meanings.fold(text.to_owned(), |text, (word, meaning)| {
+            text.replace(word, meaning)
+        })
     }
 
-    fn run(&self) -> Run {
+    /// An image for a platform that lies in the cache, without its layer unless that is wanted.
+    fn cached(&mut self, rest: &str) {
+        let mut words: Vec<&str> = rest.split(' ').collect();
+        let architecture = words.remove(0).trim_start_matches("linux/");
+        let is_full = words.first() == Some(&"full");
+        let names = &words[usize::from(is_full)..];
+        let img = self.env.cache().join("img");
+        let made = base_for(architecture, &img, (is_full, names));
+        let pin = format!("r.example/base@{}", made.index);
+        self.meanings.extend([("BASE", pin), ("LAYER", made.layer)]);
+    }
+
+    /// An image for linux/amd64 in a registry.
+    fn serve(&mut self) {
+        let served = served_for("amd64", &self.env);
+        self.meanings.push(("PIN", served.pin()));
+        self.meanings.push(("REGISTRY", served.there.host()));
+        self.meanings.push(("LAYER", served.made.layer.clone()));
+        self.served = Some(served);
+    }
+
+    fn grow_old(&self, days: u64) {
+        let time = SystemTime::now() - Duration::from_secs(days * 86_400 + 3_600);
+        for name in tree(&self.env.cache()) {
+            let file = fs::File::open(self.env.cache().join(name)).expect("ours");
+            file.set_modified(time).expect("ours");
+        }
+    }
+
+    /// Takes a blob out of the bases of the cache, and does something in its place.
+    fn blob(&self, digest: &str, replace: impl FnOnce(&Path)) {
+        let file = crate::warm::blob(&self.env.cache().join("img"), digest);
+        fs::remove_file(&file).expect("it was there");
+        replace(&file);
+    }
+
+    fn run(&self, arguments: &str) -> Run {
         let mut command = self.env.command(&self.here);
         command
-            .args(self.command.replace("BASE", &self.base).split(' '))
+            .args(arguments.split(' '))
             .env("PATH", self.env.path("path"))
             .env("CARGO_HOME", self.env.path("cargo home"))
             .env_remove("RUSTUP_TOOLCHAIN");
@@ -136,7 +188,7 @@ impl Scene {
 
     /// What was said, without what differs from machine to machine.
     fn told(&self) -> String {
-        let run = self.run();
+        let run = self.run(&self.command);
         let code = run.output.status.code().expect("an end");
         let said = format!(
             "exit code {code}\n--- stdout\n{}--- stderr\n{}",
@@ -146,6 +198,10 @@ impl Scene {
         let root = self.env.path("");
         let root = root.to_str().expect("UTF-8").trim_end_matches('/');
         let said = said.replace(root, "/machine");
+        let said = match &self.served {
+            Some(served) => said.replace(&served.there.host(), "REGISTRY"),
+            None => said,
+        };
         let versions = ["cargo", "rustc"].map(version);
         let said = versions.iter().fold(said, |said, (name, version)| {
             said.replace(version, &format!("{name} VERSION"))
@@ -188,20 +244,59 @@ fn digests_are_one_word_and_nothing_else_is() {
     );
 }
 
-#[test]
-fn every_transcript_is_what_the_program_says_today() {
+/// The transcripts whose names begin with one of these words.
+fn scripts(words: &[&str]) -> Vec<PathBuf> {
     let listed = fs::read_dir(directory()).expect("listed");
     let scripts = listed.map(|entry| entry.expect("an entry").path());
     let mut scripts: Vec<PathBuf> = scripts
         .filter(|path| path.extension().is_some_and(|end| end == "cmd"))
+        .filter(|path| words.contains(&first_word(path)))
         .collect();
     scripts.sort();
-    assert!(scripts.len() > 15, "{} transcripts", scripts.len());
+    scripts
+}
+
+fn first_word(path: &Path) -> &str {
+    let name = path.file_name().and_then(|name| name.to_str());
+    name.and_then(|name| name.split('-').next())
+        .expect("a name")
+}
+
+fn assert_unchanged(words: &[&str]) {
+    let scripts = scripts(words);
+    assert!(scripts.len() > 10, "{} transcripts", scripts.len());
     let broken: Vec<String> = scripts
         .iter()
         .filter_map(|script| differs(script))
         .collect();
     assert!(broken.is_empty(), "{}", broken.join("\n"));
+}
+
+#[test]
+fn every_transcript_of_a_build_is_what_the_program_says_today() {
+    assert_unchanged(&["build"]);
+}
+
+#[test]
+fn every_transcript_of_the_doctor_is_what_the_program_says_today() {
+    assert_unchanged(&["doctor"]);
+}
+
+#[test]
+fn every_transcript_about_bases_is_what_the_program_says_today() {
+    assert_unchanged(&["base", "config"]);
+}
+
+#[test]
+fn every_transcript_of_the_cache_is_what_the_program_says_today() {
+    assert_unchanged(&["cache"]);
+}
+
+#[test]
+fn no_transcript_is_passed_over() {
+    let listed = fs::read_dir(directory()).expect("listed").count();
+    let known = scripts(&["base", "build", "cache", "config", "doctor"]);
+    assert_eq!(listed, 2 * known.len(), "a .cmd and an .expected each");
 }
 
 /// How a transcript differs from today, if it does.

@@ -32,7 +32,7 @@ fn c07_an_index_torn_at_any_byte_is_rebuilt_with_its_names() {
     }
     assert_eq!(fs::read(home.path("index.json")).expect("index"), whole);
     assert_eq!(home.quarantined().len(), 5);
-    assert!(home.said("was damaged and has been moved to") && home.said("with 1 entries"));
+    assert!(home.said("was damaged and has been moved to") && home.said("with 1 entry"));
 }
 
 #[test]
@@ -191,7 +191,7 @@ fn c07_a_store_that_cannot_be_written_is_rebuilt_in_memory() {
         assert_eq!(entries, [manifest.bare()]);
         assert_eq!(snapshot(home.store.root()), before);
     }
-    assert!(home.said("is damaged or lost; found 1 entries"));
+    assert!(home.said("is damaged or lost; found 1 entry"));
 }
 
 #[test]

@@ -1,0 +1,2 @@
+# Nowhere to write to.
+rbuild base pin --in-place

@@ -1,0 +1,3 @@
+# A lock that a later rbuild wrote.
+file builder.lock {"version": 2}
+rbuild base pin

@@ -1,0 +1,2 @@
+# A project that needs no pin.
+rbuild base pin

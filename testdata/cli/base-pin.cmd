@@ -1,0 +1,4 @@
+# A first lock.
+served
+config defaultBaseImage: REGISTRY/team/base:v1
+rbuild base pin

@@ -1,0 +1,2 @@
+# Nothing to export.
+rbuild cache export bases.tar

@@ -1,0 +1,2 @@
+# A slip in the name.
+rbuild cache import bases.tar

@@ -1,0 +1,3 @@
+# A directory without a layout.
+file note.txt ours
+rbuild cache import .

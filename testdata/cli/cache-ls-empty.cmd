@@ -1,0 +1,2 @@
+# Nothing was ever put there.
+rbuild cache ls

@@ -1,0 +1,3 @@
+# Nothing is old enough.
+base linux/amd64 full r.example/base:1
+rbuild cache prune

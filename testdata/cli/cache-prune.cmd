@@ -1,0 +1,5 @@
+# It goes.
+served
+first cache warm --layers --platform linux/amd64 REGISTRY/team/base:v1
+old 40
+rbuild cache prune

@@ -1,0 +1,3 @@
+# A base with its layer.
+served
+rbuild cache warm --layers --platform linux/amd64 REGISTRY/team/base:v1
