@@ -15,6 +15,7 @@ use crate::cli::build;
 use crate::cli::registries;
 use crate::cli::report;
 use crate::cli::request;
+use crate::cli::stores;
 use crate::cli::world::World;
 use crate::config::{self, Config};
 use crate::fault::Fault;
@@ -70,7 +71,7 @@ impl Desk {
             platforms: named.or(&config.default_platforms),
             lock: Lock::read(&place)?,
             place,
-            cache: Store::cache(&world.cache()?.join("img"), &listeners.notes)?,
+            cache: stores::open(stores::IMG, world, &listeners.notes)?,
             registry: registries::connect(Network::unless(offline), settings, &listeners),
             notes: listeners.notes,
             time: timestamp::rfc3339(world.seconds()?),

@@ -10,6 +10,7 @@ use crate::cli::args::BuildArguments;
 use crate::cli::bars;
 use crate::cli::report;
 use crate::cli::request;
+use crate::cli::stores;
 use crate::cli::workshop::Workshop;
 use crate::cli::world::World;
 use crate::config::{self, Config};
@@ -85,11 +86,10 @@ pub(crate) fn load_named(world: &World) -> Result<Option<Config>> {
 
 /// The store of what rbuild makes; a temporary one where the cache cannot be written.
 pub(crate) fn build_store(
-    root: &Path,
     world: &World,
     notes: &Notes,
 ) -> Result<(Store, Option<tempfile::TempDir>)> {
-    let store = Store::cache(&root.join("build"), notes)?;
+    let store = stores::open(stores::BUILD, world, notes)?;
     let Err(error) = store.writable() else {
         return Ok((store, None));
     };

@@ -12,13 +12,13 @@ use crate::cache::import::{self, Imported, Names};
 use crate::cli::cache_arguments::{ExportArguments, ImportArguments};
 use crate::cli::report;
 use crate::cli::request;
+use crate::cli::stores;
 use crate::cli::world::World;
 use crate::digest::Descriptor;
 use crate::fault::Fault;
 use crate::notes::Notes;
 use crate::outfile;
 use crate::platform::Platforms;
-use crate::store::Store;
 
 /// At most this many images are told about one by one.
 const TOLD: usize = 20;
@@ -32,7 +32,7 @@ pub(crate) fn export(arguments: &ExportArguments, world: &World) -> Result<()> {
         platforms: platforms(&arguments.platform, world)?,
         is_full: arguments.layers,
     };
-    let store = Store::source(&world.cache()?.join("img"), &notes)?;
+    let store = stores::look(stores::IMG, world, &notes)?;
     let cargo = export::load(&order, &store)?;
     tell_partial(&cargo.carried, &notes);
     tell_left(&cargo.left, &notes);
@@ -46,7 +46,7 @@ pub(crate) fn export(arguments: &ExportArguments, world: &World) -> Result<()> {
 
 pub(crate) fn import(arguments: &ImportArguments, world: &World) -> Result<()> {
     let notes = report::notes(false);
-    let cache = Store::cache(&world.cache()?.join("img"), &notes)?;
+    let cache = stores::open(stores::IMG, world, &notes)?;
     let names = match arguments.trust_names {
         true => Names::Trusted,
         false => Names::Ignored,

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 
 use crate::served::{REPOSITORY, Served, served};
 use crate::support::{Run, TestEnv};
-use crate::warm::{blob, build, build_behind};
+use crate::warm::{blob, build, build_behind, build_online};
 
 /// An `rbuild cache …` that runs beside us.
 fn begin(env: &TestEnv, arguments: &str) -> Child {
@@ -158,5 +158,86 @@ fn n05_who_waits_for_the_lock_says_so_and_goes_on_when_it_is_let_go() {
     assert!(told.contains("waiting for the lock"), "{told}");
     drop(held);
     end(child).succeeds();
+    assert_eq!(names(&env).len(), 2);
+}
+
+/// A run that waits for nobody.
+fn impatient(env: &TestEnv, words: &str) -> Run {
+    let words = format!("{words} --lock-timeout 0");
+    match words.strip_prefix("build ") {
+        Some(arguments) => build_online(env, arguments),
+        None => env.rbuild(&env.path("home"), &words),
+    }
+}
+
+#[test]
+fn n05_with_a_lock_timeout_a_held_lock_is_told_by_its_path_and_ends_with_8() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    tagged(&base, 1);
+    let warm = format!("cache warm --layers {}", base.tag());
+    env.rbuild(&env.path("home"), &warm).succeeds();
+    build(
+        &env,
+        &format!("--base {} --oci-layout-path @/layout", base.pin()),
+    )
+    .succeeds();
+    let new = base.named(":t0");
+    for (file, commands) in [
+        (
+            "cache/img/.rbuild/lock",
+            vec![format!("cache warm {new}"), format!("build --base {new}")],
+        ),
+        (
+            "cache/img/.rbuild/use",
+            [
+                "cache ls",
+                "cache verify",
+                "cache export out.tar",
+                "cache warm",
+                "base ls",
+                "cache prune",
+            ]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([
+                format!("cache rm {}", base.tag()),
+                format!("build --base {}", base.pin()),
+            ])
+            .collect(),
+        ),
+        (
+            "cache/build/.rbuild/lock",
+            vec!["build --base scratch --image-label new=1".to_owned()],
+        ),
+        (
+            "cache/build/.rbuild/use",
+            vec![
+                "cache prune".to_owned(),
+                "push hello r.example/x".to_owned(),
+            ],
+        ),
+    ] {
+        let held = fs::File::open(env.path(file)).expect("there");
+        held.lock().expect("locked");
+        for words in commands {
+            let run = impatient(&env, &words);
+            let run = run
+                .ends_with(8)
+                .says(file)
+                .says("holds")
+                .says("fuser")
+                .says("--lock-timeout");
+            assert_eq!(run.stdout(), "", "{words}");
+        }
+    }
+    let held = fs::File::open(env.path("layout/.rbuild/lock")).expect("there");
+    held.lock().expect("locked");
+    impatient(&env, "build --base scratch --oci-layout-path @/layout")
+        .ends_with(8)
+        .says("layout/.rbuild/lock");
+    drop(held);
+    assert!(!names(&env).contains(&new));
+    impatient(&env, &format!("cache warm {new}")).succeeds();
     assert_eq!(names(&env).len(), 2);
 }
