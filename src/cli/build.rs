@@ -1,8 +1,9 @@
 //! `rbuild build`: request, plan, build, references.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::base::lock;
 use crate::build;
@@ -14,11 +15,12 @@ use crate::cli::stores;
 use crate::cli::workshop::Workshop;
 use crate::cli::world::World;
 use crate::config::{self, Config};
+use crate::fault::Fault;
 use crate::notes::Notes;
 use crate::plan;
 use crate::plan::request::{Progress, Request};
 use crate::publish::Receipt;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// The variables that name the configuration.
 pub(crate) const CONFIG_VARIABLES: &[&str] = &["RBUILD_CONFIG", "KO_CONFIG_PATH"];
@@ -99,14 +101,17 @@ pub(crate) fn build_store(
     let temporary = tempfile::Builder::new()
         .prefix("rbuild-")
         .tempdir_in(&world.temporary);
-    let temporary = temporary.with_context(|| {
-        format!(
-            "{error}; and {} cannot be written either",
-            world.temporary.display()
-        )
-    })?;
+    let temporary = temporary.map_err(|lost| nowhere(&error, &lost, world))?;
     notes.say(format!("{error}: what is built is kept for this run only"));
     let store = Store::cache(&temporary.path().join("build"), notes)?;
     store.prepare()?;
     Ok((store, Some(temporary)))
+}
+
+fn nowhere(error: &store::Error, lost: &io::Error, world: &World) -> Fault {
+    let place = world.temporary.display();
+    error
+        .fault()
+        .because(format!("{place} cannot be written either: {lost}"))
+        .hint("or name another directory for temporary files with `TMPDIR`")
 }
