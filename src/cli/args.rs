@@ -22,6 +22,9 @@ use crate::cli::registry_arguments::RegistryArguments;
 pub(crate) struct Arguments {
     #[command(subcommand)]
     pub(crate) command: Command,
+    /// Wait so long for another rbuild that holds a lock of the cache, then give up [default: for ever]
+    #[arg(long, global = true, value_name = "SECONDS")]
+    pub(crate) lock_timeout: Option<u32>,
 }
 
 #[derive(Debug, Subcommand)]

@@ -15,6 +15,7 @@ use crate::cli::build;
 use crate::cli::registries;
 use crate::cli::report;
 use crate::cli::request;
+use crate::cli::stores;
 use crate::cli::world::World;
 use crate::config::{self, Config};
 use crate::fault::Fault;
@@ -69,14 +70,13 @@ impl Desk {
         let offline = arguments.offline || world.flag("RBUILD_OFFLINE")?;
         let place = build::lock_place(&config, &start);
         let named = request::platforms(&arguments.platform, world)?;
-        let root = world.cache()?;
-        let (spare, temporary) = build::build_store(&root, world, &listeners.notes)?;
+        let (spare, temporary) = build::build_store(world, &listeners.notes)?;
         Ok(Desk {
             configured: configured(&config, request::default_base(world)?, &world.directory)?,
             platforms: named.or(&config.default_platforms),
             lock: Lock::read(&place)?,
             place,
-            cache: Store::cache(&root.join("img"), &listeners.notes)?,
+            cache: stores::open(stores::IMG, world, &listeners.notes)?,
             spare,
             _temporary: temporary,
             registry: registries::connect(Network::unless(offline), settings, &listeners),

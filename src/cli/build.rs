@@ -1,8 +1,9 @@
 //! `rbuild build`: request, plan, build, references.
 
+use std::io;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 
 use crate::base::lock;
 use crate::build;
@@ -10,14 +11,16 @@ use crate::cli::args::BuildArguments;
 use crate::cli::bars;
 use crate::cli::report;
 use crate::cli::request;
+use crate::cli::stores;
 use crate::cli::workshop::Workshop;
 use crate::cli::world::World;
 use crate::config::{self, Config};
+use crate::fault::Fault;
 use crate::notes::Notes;
 use crate::plan;
 use crate::plan::request::{Progress, Request};
 use crate::publish::Receipt;
-use crate::store::Store;
+use crate::store::{self, Store};
 
 /// The variables that name the configuration.
 pub(crate) const CONFIG_VARIABLES: &[&str] = &["RBUILD_CONFIG", "KO_CONFIG_PATH"];
@@ -85,11 +88,10 @@ pub(crate) fn load_named(world: &World) -> Result<Option<Config>> {
 
 /// The store of what rbuild makes and of what `img` cannot keep; a temporary one where the cache cannot be written.
 pub(crate) fn build_store(
-    root: &Path,
     world: &World,
     notes: &Notes,
 ) -> Result<(Store, Option<tempfile::TempDir>)> {
-    let store = Store::cache(&root.join("build"), notes)?;
+    let store = stores::open(stores::BUILD, world, notes)?;
     let Err(error) = store.writable() else {
         return Ok((store, None));
     };
@@ -99,16 +101,19 @@ pub(crate) fn build_store(
     let temporary = tempfile::Builder::new()
         .prefix("rbuild-")
         .tempdir_in(&world.temporary);
-    let temporary = temporary.with_context(|| {
-        format!(
-            "{error}; and {} cannot be written either",
-            world.temporary.display()
-        )
-    })?;
+    let temporary = temporary.map_err(|lost| nowhere(&error, &lost, world))?;
     notes.say(format!(
         "{error}: what is made or fetched is kept for this run only"
     ));
     let store = Store::cache(&temporary.path().join("build"), notes)?;
     store.prepare()?;
     Ok((store, Some(temporary)))
+}
+
+fn nowhere(error: &store::Error, lost: &io::Error, world: &World) -> Fault {
+    let place = world.temporary.display();
+    error
+        .fault()
+        .because(format!("{place} cannot be written either: {lost}"))
+        .hint("or name another directory for temporary files with `TMPDIR`")
 }

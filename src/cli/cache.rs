@@ -18,6 +18,7 @@ use crate::cli::cache_arguments::{CacheAction, PruneArguments, RmArguments, Veri
 use crate::cli::carry;
 use crate::cli::registries;
 use crate::cli::report;
+use crate::cli::stores::{self, BUILD, IMG};
 use crate::cli::warm;
 use crate::cli::world::World;
 use crate::config::Config;
@@ -36,47 +37,41 @@ use crate::words::counted;
 const LOCK_LIMIT: u64 = 8 * 1024 * 1024;
 
 pub(crate) fn run(action: &CacheAction, world: &World) -> Result<()> {
-    let root = world.cache()?;
     match action {
         CacheAction::Warm(arguments) => warm::run(arguments, world),
         CacheAction::Export(arguments) => carry::export(arguments, world),
         CacheAction::Import(arguments) => carry::import(arguments, world),
-        CacheAction::Dir => report::answer(&format!("{}\n", root.display())),
-        CacheAction::Ls => list(&root, world),
-        CacheAction::Verify(arguments) => verify(&root, arguments, world),
-        CacheAction::Prune(arguments) => prune(&root, arguments, world),
-        CacheAction::Rm(arguments) => remove(&root, arguments, world),
+        CacheAction::Dir => report::answer(&format!("{}\n", world.cache()?.display())),
+        CacheAction::Ls => list(world),
+        CacheAction::Verify(arguments) => verify(arguments, world),
+        CacheAction::Prune(arguments) => prune(arguments, world),
+        CacheAction::Rm(arguments) => remove(arguments, world),
     }
 }
 
-/// One store of the cache, only to be looked at: nothing is mended or moved away by a question.
-fn open(root: &Path, part: &str, notes: &Notes) -> Result<Store> {
-    Ok(Store::source(&root.join(part), notes)?)
-}
-
 /// Both stores, to be changed.
-fn both(root: &Path) -> Result<[(Part, Store); 2]> {
+fn both(world: &World) -> Result<[(Part, Store); 2]> {
     let notes = report::notes(false);
     Ok([
-        (Part::Img, Store::cache(&root.join("img"), &notes)?),
-        (Part::Build, Store::cache(&root.join("build"), &notes)?),
+        (Part::Img, stores::open(IMG, world, &notes)?),
+        (Part::Build, stores::open(BUILD, world, &notes)?),
     ])
 }
 
-fn list(root: &Path, world: &World) -> Result<()> {
+fn list(world: &World) -> Result<()> {
     let notes = report::notes(false);
-    let project = project(root, world, &notes)?;
-    let listed = cache::list(&open(root, "img", &notes)?, &project)?;
+    let project = project(world, &notes)?;
+    let listed = cache::list(&stores::look(IMG, world, &notes)?, &project)?;
     let rows = listed.iter().map(|one| row(one, world.now));
     report::answer(&rows.collect::<String>())
 }
 
 /// What of the cache is needed here. A configuration that cannot be read is the error of a build, not of a question.
-fn project(root: &Path, world: &World, notes: &Notes) -> Result<Project> {
+fn project(world: &World, notes: &Notes) -> Result<Project> {
     let config = build::load(&world.directory, world).unwrap_or_default();
     let mut project = Project {
         locked: locked(&world.directory)?,
-        built_on: cache::built_on(&open(root, "build", notes)?)?,
+        built_on: cache::built_on(&stores::look(BUILD, world, notes)?)?,
         ..Project::default()
     };
     for text in bases(&config) {
@@ -147,15 +142,15 @@ fn since(time: Option<SystemTime>, now: SystemTime) -> String {
     or_dash(time.map(|time| ago(now.duration_since(time).unwrap_or_default())))
 }
 
-fn remove(root: &Path, arguments: &RmArguments, world: &World) -> Result<()> {
-    let parts = both(root)?;
+fn remove(arguments: &RmArguments, world: &World) -> Result<()> {
+    let parts = both(world)?;
     let parts: Vec<(Part, &Store)> = parts.iter().map(|(part, store)| (*part, store)).collect();
     let taken = cache::remove(&arguments.images, &parts, &locked(&world.directory)?)?;
     tell(&taken, world.now, "freed")
 }
 
-fn prune(root: &Path, arguments: &PruneArguments, world: &World) -> Result<()> {
-    let parts = both(root)?;
+fn prune(arguments: &PruneArguments, world: &World) -> Result<()> {
+    let parts = both(world)?;
     let parts: Vec<(Part, &Store)> = parts.iter().map(|(part, store)| (*part, store)).collect();
     let limits = Limits {
         keep: arguments.keep_duration,
@@ -194,26 +189,26 @@ fn tell(taken: &Taken, now: SystemTime, word: &str) -> Result<()> {
     report::answer(&format!("{lines}{word} {sum} bytes\n"))
 }
 
-fn verify(root: &Path, arguments: &VerifyArguments, world: &World) -> Result<()> {
+fn verify(arguments: &VerifyArguments, world: &World) -> Result<()> {
     let registry = match arguments.repair {
         true => Some(door(arguments, world)?),
         false => None,
     };
     let notes = report::notes(false);
     let mut damaged = Vec::new();
-    for part in ["img", "build"] {
-        let store = open(root, part, &notes)?;
+    for part in [IMG, BUILD] {
+        let store = stores::look(part, world, &notes)?;
         let mut found = cache::verify(&store)?;
         report::answer(&sentence(store.root(), &found))?;
         if let Some(registry) = &registry {
-            found.damaged = repair(&root.join(part), part, (&found.damaged, registry))?;
+            found.damaged = repair(part, (&found.damaged, registry), world)?;
         }
         let place = |one: Damaged| (store.root().to_owned(), one);
         damaged.extend(found.damaged.into_iter().map(place));
     }
     match damaged.is_empty() {
         true => Ok(()),
-        false => Err(damage(&damaged, root).into()),
+        false => Err(damage(&damaged, &world.cache()?).into()),
     }
 }
 
@@ -231,15 +226,15 @@ fn door(arguments: &VerifyArguments, world: &World) -> Result<Registry> {
 
 /// What could not be mended. What rbuild made itself is put aside, because it makes it again.
 fn repair(
-    place: &Path,
     part: &str,
     (damaged, registry): (&[Damaged], &Registry),
+    world: &World,
 ) -> Result<Vec<Damaged>> {
     if damaged.is_empty() {
         return Ok(Vec::new());
     }
-    let store = Store::cache(place, &report::notes(false))?;
-    if part == "build" {
+    let store = stores::open(part, world, &report::notes(false))?;
+    if part == BUILD {
         damaged
             .iter()
             .try_for_each(|one| store.put_aside(&one.digest))?;
@@ -328,7 +323,9 @@ mod tests {
         std::fs::remove_file(&blob).expect("removed");
         std::fs::write(&blob, b"[]").expect("written");
         std::fs::write(store.root().join("index.json"), b"torn").expect("written");
-        let store = open(root.path(), "img", &notes).expect("opens");
+        let cache = root.path().display().to_string();
+        let world = World::of(&[("KOCACHE", &cache)]);
+        let store = stores::look(IMG, &world, &notes).expect("opens");
         let listed = cache::list(&store, &Project::default()).expect("listed");
         assert!(listed.iter().all(|one| !one.full));
         let damaged = cache::verify(&store).expect("verified").damaged;

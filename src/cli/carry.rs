@@ -12,13 +12,13 @@ use crate::cache::import::{self, Imported, Names};
 use crate::cli::cache_arguments::{ExportArguments, ImportArguments};
 use crate::cli::report;
 use crate::cli::request;
+use crate::cli::stores;
 use crate::cli::world::World;
 use crate::digest::Descriptor;
 use crate::fault::Fault;
 use crate::notes::Notes;
 use crate::outfile;
 use crate::platform::Platforms;
-use crate::store::Store;
 use crate::words::counted;
 
 /// At most this many images are told about one by one.
@@ -33,9 +33,8 @@ pub(crate) fn export(arguments: &ExportArguments, world: &World) -> Result<()> {
         platforms: platforms(&arguments.platform, world)?,
         is_full: arguments.layers,
     };
-    let root = world.cache()?;
-    let img = Store::source(&root.join("img"), &notes)?;
-    let build = Store::source(&root.join("build"), &notes)?;
+    let img = stores::look(stores::IMG, world, &notes)?;
+    let build = stores::look(stores::BUILD, world, &notes)?;
     let cargo = export::load(&order, (&img, &build))?;
     tell_partial(&cargo.carried, &notes);
     tell_left(&cargo.left, &notes);
@@ -49,7 +48,7 @@ pub(crate) fn export(arguments: &ExportArguments, world: &World) -> Result<()> {
 
 pub(crate) fn import(arguments: &ImportArguments, world: &World) -> Result<()> {
     let notes = report::notes(false);
-    let cache = Store::cache(&world.cache()?.join("img"), &notes)?;
+    let cache = stores::open(stores::IMG, world, &notes)?;
     let names = match arguments.trust_names {
         true => Names::Trusted,
         false => Names::Ignored,

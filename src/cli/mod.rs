@@ -20,6 +20,7 @@ mod registry_arguments;
 mod report;
 mod request;
 mod signals;
+mod stores;
 mod terminal;
 mod warm;
 mod workshop;
@@ -27,6 +28,7 @@ mod world;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use anyhow::Result;
 use clap::{CommandFactory, Parser};
@@ -41,8 +43,14 @@ pub(crate) fn run(arguments: Vec<OsString>) -> ExitCode {
         Ok(parsed) => parsed,
         Err(error) => return usage(&error),
     };
+    let seconds = parsed.lock_timeout.map(u64::from);
+    let given = |world| World {
+        lock_timeout: seconds.map(Duration::from_secs),
+        ..world
+    };
     let result = signals::watch()
         .and_then(|()| World::read())
+        .map(given)
         .inspect(choose_colours)
         .and_then(|world| command(parsed.command, &world));
     match (result, interrupt::signal()) {

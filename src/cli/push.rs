@@ -1,7 +1,5 @@
 //! `rbuild push`: an image of an earlier build to a registry.
 
-use std::path::Path;
-
 use anyhow::Result;
 use tempfile::TempDir;
 
@@ -12,6 +10,7 @@ use crate::cli::build::{build_store, load};
 use crate::cli::registries;
 use crate::cli::report;
 use crate::cli::request;
+use crate::cli::stores;
 use crate::cli::world::World;
 use crate::fault::Fault;
 use crate::network::Network;
@@ -27,11 +26,10 @@ pub(crate) fn run(arguments: &PushArguments, world: &World) -> Result<()> {
     let mut settings = registries::settings(&arguments.registry, &config, world)?;
     settings.parallel = arguments.jobs.map_or(settings.parallel, usize::from);
     let registry = registries::connect(network, settings, &listeners).ok_or_else(offline)?;
-    let root = world.cache()?;
     let elapsed = || world.started.elapsed();
-    let store = Store::cache(&root.join("build"), &listeners.notes)?;
+    let store = stores::open(stores::BUILD, world, &listeners.notes)?;
     let tools = build::Tools {
-        cache: &Store::cache(&root.join("img"), &listeners.notes)?,
+        cache: &stores::open(stores::IMG, world, &listeners.notes)?,
         store: &store,
         registry: Some(&registry),
         notes: &listeners.notes,
@@ -51,7 +49,7 @@ pub(crate) fn run(arguments: &PushArguments, world: &World) -> Result<()> {
         insists: arguments.repo.is_some(),
     };
     let earlier = Earlier::read(&words, &tools)?;
-    let (made, _temporary) = made(&root, world, &store);
+    let (made, _temporary) = made(world, &store);
     let pushed = build::push_earlier(&earlier, &registry, &tools, &made)?;
     if progress != Progress::Quiet {
         let line = build::pushed(&pushed.name, &pushed.sent);
@@ -62,8 +60,8 @@ pub(crate) fn run(arguments: &PushArguments, world: &World) -> Result<()> {
 }
 
 /// Where what an image lacks can be made: the cache may be read-only. That nothing can be written is an error only when it must be.
-fn made(root: &Path, world: &World, store: &Store) -> (Store, Option<TempDir>) {
-    build_store(root, world, &report::notes(true)).unwrap_or_else(|_| (store.clone(), None))
+fn made(world: &World, store: &Store) -> (Store, Option<TempDir>) {
+    build_store(world, &report::notes(true)).unwrap_or_else(|_| (store.clone(), None))
 }
 
 fn offline() -> Fault {

@@ -11,7 +11,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM, SIGXCPU, SIGXFSZ};
 use signal_hook::iterator::Signals;
 
 use crate::interrupt;
@@ -22,12 +22,14 @@ const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Starts to watch for signals, on a thread of its own.
 pub(crate) fn watch() -> Result<()> {
-    let mut signals =
-        Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot watch for signals")?;
+    let watched = [SIGINT, SIGTERM, SIGHUP, SIGXCPU, SIGXFSZ];
+    let mut signals = Signals::new(watched).context("cannot watch for signals")?;
     std::thread::spawn(move || {
-        for signal in signals.forever() {
-            stop(signal);
-        }
+        // A file that may not grow is the error of the write, which has a path: the signal alone would end the process without a word.
+        signals
+            .forever()
+            .filter(|signal| *signal != SIGXFSZ)
+            .for_each(stop);
     });
     Ok(())
 }

@@ -16,6 +16,7 @@ use crate::cli::cache_arguments::WarmArguments;
 use crate::cli::registries;
 use crate::cli::report;
 use crate::cli::request;
+use crate::cli::stores;
 use crate::cli::world::World;
 use crate::config::Config;
 use crate::fault::Fault;
@@ -24,7 +25,6 @@ use crate::network::Network;
 use crate::plan::configured;
 use crate::plan::request::Progress;
 use crate::platform::{Platform, Platforms};
-use crate::store::Store;
 use crate::words;
 
 pub(crate) fn run(arguments: &WarmArguments, world: &World) -> Result<()> {
@@ -46,7 +46,7 @@ pub(crate) fn run(arguments: &WarmArguments, world: &World) -> Result<()> {
     settings.parallel = arguments.jobs.map_or(settings.parallel, usize::from);
     let network = Network::unless(world.flag("RBUILD_OFFLINE")?);
     let registry = registries::connect(network, settings, &listeners);
-    let cache = Store::cache(&world.cache()?.join("img"), notes)?;
+    let cache = stores::open(stores::IMG, world, notes)?;
     cache.writable()?;
     let shelf = Shelf {
         cache: &cache,

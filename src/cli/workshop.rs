@@ -9,6 +9,7 @@ use crate::build::Tools;
 use crate::cli::build::{build_store, configuration, lock_place, start};
 use crate::cli::registries;
 use crate::cli::registry_arguments::RegistryArguments;
+use crate::cli::stores;
 use crate::cli::world::World;
 use crate::config::Config;
 use crate::notes::Notes;
@@ -38,9 +39,8 @@ impl<'a> Workshop<'a> {
         let notes = &listeners.notes;
         let config = configuration(request, world)?;
         let lock = Lock::read(&lock_place(&config, &start(request, world)))?;
-        let root = world.cache()?;
-        let cache = Store::cache(&root.join("img"), notes)?;
-        let (store, temporary) = build_store(&root, world, notes)?;
+        let cache = stores::open(stores::IMG, world, notes)?;
+        let (store, temporary) = build_store(world, notes)?;
         let settings = registries::settings(arguments, &config, world)?;
         Ok(Workshop {
             config,

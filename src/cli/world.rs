@@ -10,13 +10,13 @@
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
-use std::time::{Instant, SystemTime};
+use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result};
 
 use crate::fault::Fault;
 
-/// All that the process was given besides its arguments.
+/// All that the process was given besides the arguments of its command.
 #[derive(Clone, Debug)]
 pub(crate) struct World {
     pub(crate) environment: BTreeMap<OsString, OsString>,
@@ -27,6 +27,8 @@ pub(crate) struct World {
     pub(crate) home: Option<PathBuf>,
     /// Where temporary files go when the cache cannot be written.
     pub(crate) temporary: PathBuf,
+    /// How long another rbuild that holds a lock of the cache is waited for; for ever without one.
+    pub(crate) lock_timeout: Option<Duration>,
 }
 
 impl World {
@@ -38,6 +40,7 @@ impl World {
             started: Instant::now(),
             home: directories::BaseDirs::new().map(|found| found.home_dir().to_owned()),
             temporary: std::env::temp_dir(),
+            lock_timeout: None,
         })
     }
 
@@ -145,6 +148,7 @@ impl World {
             started: Instant::now(),
             home: None,
             temporary: PathBuf::from("/tmp"),
+            lock_timeout: None,
         }
     }
 }

@@ -17,7 +17,6 @@ use super::Error;
 use super::Role;
 use super::Store;
 use super::lock::is_unsupported;
-use super::lock::wait;
 use super::regular;
 use super::regular::Found;
 
@@ -51,8 +50,7 @@ impl Store {
                 self.root.display()
             ));
         };
-        wait(|| file.try_lock_shared(), tell)
-            .map_err(|error| Error::of_io("lock", &path, error))?;
+        self.wait_for(&path, || file.try_lock_shared(), tell)?;
         drop(self.claim.set(file));
         Ok(())
     }

@@ -8,6 +8,7 @@ use std::fs::OpenOptions;
 use std::fs::TryLockError;
 use std::io;
 use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
 use std::thread;
 use std::time::Duration;
 
@@ -29,8 +30,18 @@ pub(super) struct Lock {
     _file: File,
 }
 
+/// How a wait ended.
+#[derive(Debug, PartialEq, Eq)]
+enum Waited {
+    Locked,
+    /// The file system has no locks.
+    Unsupported,
+    /// As long as the user allows, and somebody holds it still.
+    TooLong,
+}
+
 impl Store {
-    /// Waits for the lock as long as it takes. The directory of the lock must exist.
+    /// Waits for the lock. The directory of the lock must exist.
     pub(super) fn lock(&self) -> Result<Lock, Error> {
         let path = self.private("lock");
         let file = self.open_lock()?;
@@ -40,15 +51,31 @@ impl Store {
                 path.display()
             ));
         };
-        match wait(|| file.try_lock(), tell) {
-            Ok(true) => {}
-            Ok(false) => self.notes.say(format!(
+        if !self.wait_for(&path, || file.try_lock(), tell)? {
+            self.notes.say(format!(
                 "the file system of `{}` has no locks; going on without one",
                 path.display()
-            )),
-            Err(error) => return Err(Error::of_io("lock", &path, error)),
+            ));
         }
         Ok(Lock { _file: file })
+    }
+
+    /// Tries until it works, as long as the user allows, telling once after a second; `false` when the file system has no locks.
+    pub(super) fn wait_for(
+        &self,
+        path: &Path,
+        try_lock: impl FnMut() -> Result<(), TryLockError>,
+        tell: impl Fn(),
+    ) -> Result<bool, Error> {
+        match wait(try_lock, self.lock_timeout, tell) {
+            Ok(Waited::Locked) => Ok(true),
+            Ok(Waited::Unsupported) => Ok(false),
+            Ok(Waited::TooLong) => Err(Error::Held {
+                path: path.to_owned(),
+                waited: self.lock_timeout.unwrap_or_default(),
+            }),
+            Err(error) => Err(Error::of_io("lock", path, error)),
+        }
     }
 
     /// The lock, if the store can be written and nobody else holds it; for readers, who never wait.
@@ -84,20 +111,28 @@ impl Store {
     }
 }
 
-/// Tries until it works, telling once after a second; `false` when the file system has no locks.
-pub(super) fn wait(
+/// Time is counted in pauses: this room reads no clock.
+fn wait(
     mut try_lock: impl FnMut() -> Result<(), TryLockError>,
+    timeout: Option<Duration>,
     tell: impl Fn(),
-) -> io::Result<bool> {
+) -> io::Result<Waited> {
+    let most = timeout.map(|time| time.as_millis() / PAUSE.as_millis());
     let mut pauses = 0_u32;
     loop {
         interrupt::check()?;
         match try_lock() {
-            Ok(()) => return Ok(true),
-            Err(TryLockError::Error(error)) if is_unsupported(&error) => return Ok(false),
+            Ok(()) => return Ok(Waited::Locked),
+            Err(TryLockError::Error(error)) if is_unsupported(&error) => {
+                return Ok(Waited::Unsupported);
+            }
             Err(TryLockError::Error(error)) => return Err(error),
-            Err(TryLockError::WouldBlock) => thread::sleep(PAUSE),
+            Err(TryLockError::WouldBlock) => {}
         }
+        if most.is_some_and(|most| u128::from(pauses) >= most) {
+            return Ok(Waited::TooLong);
+        }
+        thread::sleep(PAUSE);
         pauses = pauses.saturating_add(1);
         if pauses == SILENT_PAUSES {
             tell();

@@ -27,6 +27,7 @@ mod tests;
 use std::io;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use crate::digest::Descriptor;
 use crate::digest::Digest;
@@ -48,6 +49,8 @@ pub(crate) struct Store {
     role: Role,
     notes: Notes,
     claim: claim::Claim,
+    /// How long another rbuild is waited for; for ever without one.
+    lock_timeout: Option<Duration>,
 }
 
 /// Whose directory it is, and so what may be done to it.
@@ -64,28 +67,59 @@ enum Role {
 impl Store {
     /// A cache of ours. Creates nothing yet; an absent directory is an empty store.
     pub(crate) fn cache(root: &Path, notes: &Notes) -> Result<Store, Error> {
-        Store::open(root, Role::Cache, notes)
+        Store::cache_within(root, notes, None)
+    }
+
+    /// As [`Store::cache`]; another rbuild that holds a lock is waited for no longer than `lock_timeout`.
+    pub(crate) fn cache_within(
+        root: &Path,
+        notes: &Notes,
+        lock_timeout: Option<Duration>,
+    ) -> Result<Store, Error> {
+        Store::open(root, Role::Cache, (notes, lock_timeout))
     }
 
     /// A layout of the user's that images are added to. A directory that is neither empty nor a layout is refused.
     pub(crate) fn output(root: &Path, notes: &Notes) -> Result<Store, Error> {
-        let store = Store::open(root, Role::Output, notes)?;
+        let store = Store::open(root, Role::Output, (notes, None))?;
         store.refuse_strangers()?;
         Ok(store)
     }
 
+    /// This store, waiting for locks as long as `other` does.
+    pub(crate) fn as_patient_as(self, other: &Store) -> Store {
+        Store {
+            lock_timeout: other.lock_timeout,
+            ..self
+        }
+    }
+
     /// A layout that is only read, one to import from for instance: no lock, no quarantine, no repair.
     pub(crate) fn source(root: &Path, notes: &Notes) -> Result<Store, Error> {
-        Store::open(root, Role::Source, notes)
+        Store::source_within(root, notes, None)
+    }
+
+    /// As [`Store::source`]; one who takes things away there is waited for no longer than `lock_timeout`.
+    pub(crate) fn source_within(
+        root: &Path,
+        notes: &Notes,
+        lock_timeout: Option<Duration>,
+    ) -> Result<Store, Error> {
+        Store::open(root, Role::Source, (notes, lock_timeout))
     }
 
     /// What may not be read yet is no error here: the read that needs it says so.
-    fn open(root: &Path, role: Role, notes: &Notes) -> Result<Store, Error> {
+    fn open(
+        root: &Path,
+        role: Role,
+        (notes, lock_timeout): (&Notes, Option<Duration>),
+    ) -> Result<Store, Error> {
         let store = Store {
             root: root.to_owned(),
             role,
             notes: notes.clone(),
             claim: claim::Claim::default(),
+            lock_timeout,
         };
         match store.inspect().and_then(|()| store.share()) {
             Ok(()) | Err(Error::Denied { .. }) => Ok(store),
@@ -145,6 +179,9 @@ pub(crate) enum Error {
     /// Something is to be taken away where others read or write.
     #[error("`{}` is in use by another rbuild", path.display())]
     Busy { path: PathBuf },
+    /// A lock that was waited for as long as the user allows.
+    #[error("another rbuild holds `{}` still, after {} s", path.display(), waited.as_secs())]
+    Held { path: PathBuf, waited: Duration },
     #[error("cannot {action} `{}`", path.display())]
     Io {
         action: &'static str,
@@ -222,6 +259,10 @@ impl Error {
             Error::Busy { .. } => Fault::new(Kind::Disk, message)
                 .because("nothing is taken away while somebody may need it; nothing was changed")
                 .hint("try again when that run is done"),
+            Error::Held { path, .. } => Fault::new(Kind::Disk, message)
+                .because("it may be stopped, at work on a slow disk, or on another machine that shares the cache")
+                .hint(format!("`fuser -v '{}'` names it: end it, or let it go on with `kill -CONT PID`", path.display()))
+                .hint("wait longer, with a larger `--lock-timeout` or without one; to remove the file helps nobody, because a lock is no file"),
             Error::Io { source, .. } => {
                 Fault::new(Kind::Disk, message).because(source.to_string())
             }
@@ -247,9 +288,10 @@ impl From<Error> for io::Error {
     fn from(error: Error) -> io::Error {
         let kind = match &error {
             Error::Corrupt { .. } => io::ErrorKind::InvalidData,
-            Error::Foreign { .. } | Error::Refused { .. } | Error::Busy { .. } => {
-                io::ErrorKind::Other
-            }
+            Error::Foreign { .. }
+            | Error::Refused { .. }
+            | Error::Busy { .. }
+            | Error::Held { .. } => io::ErrorKind::Other,
             Error::Denied { source, .. }
             | Error::Full { source, .. }
             | Error::Io { source, .. } => source.kind(),

@@ -7,7 +7,7 @@ use std::process::{Child, Stdio};
 
 use crate::served::{REPOSITORY, Served, served};
 use crate::support::{Run, TestEnv};
-use crate::warm::{blob, build, build_behind};
+use crate::warm::{blob, build, build_behind, build_online, build_online_behind, build_with};
 
 /// An `rbuild cache …` that runs beside us.
 fn begin(env: &TestEnv, arguments: &str) -> Child {
@@ -142,6 +142,94 @@ fn n04_builds_beside_one_who_takes_away_all_end_well() {
     assert!(blob(&env.cache().join("img"), &base.made.layer).exists());
 }
 
+/// What cargo runs in the middle of a build: another rbuild, whose words and exit code are kept in files of the world.
+fn meanwhile(env: &TestEnv, name: &str, words: &str) -> String {
+    let [rbuild, said, code] = [
+        env!("CARGO_BIN_EXE_rbuild").into(),
+        env.path(name),
+        env.path(&format!("{name}.code")),
+    ]
+    .map(|path| format!("'{}'", path.display()));
+    format!("{rbuild} {words} > {said} 2>&1; echo $? > {code}")
+}
+
+#[test]
+fn n04_what_a_build_under_way_needs_is_taken_away_by_nobody() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let img = env.cache().join("img");
+    let warm = format!("cache warm --layers {}", base.tag());
+    env.rbuild(&env.path("home"), &warm).succeeds();
+    let arguments = format!("--base {} --oci-archive @/a.tar", base.pin());
+    let expected = build(&env, &arguments).succeeds().digest();
+    let before = crate::support::tree(&img.join("blobs"));
+    for (name, words) in [
+        (
+            "prune",
+            "cache prune --keep-duration 0s --max-used 0".to_owned(),
+        ),
+        ("rm", format!("cache rm {}", base.tag())),
+    ] {
+        let built = build_with(
+            &env,
+            &meanwhile(&env, name, &words),
+            &format!("--offline {arguments}"),
+        );
+        assert_eq!(built.succeeds().digest(), expected);
+        let read = |name: &str| fs::read_to_string(env.path(name)).expect("it ran");
+        assert_eq!(read(&format!("{name}.code")).trim(), "8", "{}", read(name));
+        assert!(
+            read(name).contains("is in use by another rbuild"),
+            "{}",
+            read(name)
+        );
+        assert_eq!(crate::support::tree(&img.join("blobs")), before);
+    }
+    let looks = build_with(
+        &env,
+        &meanwhile(&env, "ls", "cache ls"),
+        &format!("--offline {arguments}"),
+    );
+    looks.succeeds();
+    assert_eq!(
+        fs::read_to_string(env.path("ls.code"))
+            .expect("it ran")
+            .trim(),
+        "0"
+    );
+}
+
+#[test]
+fn n04_a_build_that_begins_while_all_is_taken_away_waits_and_fetches_again() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let img = env.cache().join("img");
+    let warm = format!("cache warm --layers {}", base.tag());
+    env.rbuild(&env.path("home"), &warm).succeeds();
+    // Held as prune and rm hold it.
+    let held = fs::File::open(img.join(".rbuild/use")).expect("there");
+    held.lock().expect("locked");
+    let arguments = format!("--base {} --oci-archive @/a.tar", base.pin());
+    let mut child = build_online_behind(&env, &[], &arguments);
+    let mut child = child
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("started");
+    let mut told = String::new();
+    let mut errors = std::io::BufReader::new(child.stderr.take().expect("piped"));
+    errors.read_line(&mut told).expect("told");
+    assert!(told.contains("another rbuild takes things away"), "{told}");
+    for name in crate::support::tree(&img.join("blobs/sha256")) {
+        fs::remove_file(img.join("blobs/sha256").join(name)).expect("removed");
+    }
+    base.asked();
+    drop(held);
+    let built = end(child).succeeds();
+    assert!(base.asked().contains(&format!("GET {}", base.made.layer)));
+    assert_eq!(build(&env, &arguments).succeeds().digest(), built.digest());
+}
+
 #[test]
 fn n05_who_waits_for_the_lock_says_so_and_goes_on_when_it_is_let_go() {
     let env = TestEnv::new();
@@ -158,5 +246,86 @@ fn n05_who_waits_for_the_lock_says_so_and_goes_on_when_it_is_let_go() {
     assert!(told.contains("waiting for the lock"), "{told}");
     drop(held);
     end(child).succeeds();
+    assert_eq!(names(&env).len(), 2);
+}
+
+/// A run that waits for nobody.
+fn impatient(env: &TestEnv, words: &str) -> Run {
+    let words = format!("{words} --lock-timeout 0");
+    match words.strip_prefix("build ") {
+        Some(arguments) => build_online(env, arguments),
+        None => env.rbuild(&env.path("home"), &words),
+    }
+}
+
+#[test]
+fn n05_with_a_lock_timeout_a_held_lock_is_told_by_its_path_and_ends_with_8() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    tagged(&base, 1);
+    let warm = format!("cache warm --layers {}", base.tag());
+    env.rbuild(&env.path("home"), &warm).succeeds();
+    build(
+        &env,
+        &format!("--base {} --oci-layout-path @/layout", base.pin()),
+    )
+    .succeeds();
+    let new = base.named(":t0");
+    for (file, commands) in [
+        (
+            "cache/img/.rbuild/lock",
+            vec![format!("cache warm {new}"), format!("build --base {new}")],
+        ),
+        (
+            "cache/img/.rbuild/use",
+            [
+                "cache ls",
+                "cache verify",
+                "cache export out.tar",
+                "cache warm",
+                "base ls",
+                "cache prune",
+            ]
+            .map(str::to_owned)
+            .into_iter()
+            .chain([
+                format!("cache rm {}", base.tag()),
+                format!("build --base {}", base.pin()),
+            ])
+            .collect(),
+        ),
+        (
+            "cache/build/.rbuild/lock",
+            vec!["build --base scratch --image-label new=1".to_owned()],
+        ),
+        (
+            "cache/build/.rbuild/use",
+            vec![
+                "cache prune".to_owned(),
+                "push hello r.example/x".to_owned(),
+            ],
+        ),
+    ] {
+        let held = fs::File::open(env.path(file)).expect("there");
+        held.lock().expect("locked");
+        for words in commands {
+            let run = impatient(&env, &words);
+            let run = run
+                .ends_with(8)
+                .says(file)
+                .says("holds")
+                .says("fuser")
+                .says("--lock-timeout");
+            assert_eq!(run.stdout(), "", "{words}");
+        }
+    }
+    let held = fs::File::open(env.path("layout/.rbuild/lock")).expect("there");
+    held.lock().expect("locked");
+    impatient(&env, "build --base scratch --oci-layout-path @/layout")
+        .ends_with(8)
+        .says("layout/.rbuild/lock");
+    drop(held);
+    assert!(!names(&env).contains(&new));
+    impatient(&env, &format!("cache warm {new}")).succeeds();
     assert_eq!(names(&env).len(), 2);
 }

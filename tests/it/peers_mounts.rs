@@ -28,22 +28,32 @@ const WITHOUT_PRIVILEGES: [&str; 3] = [
 #[ignore = "needs mounts"]
 fn c13_a_read_only_cache_serves_hits_without_one_attempt_to_write() {
     let env = TestEnv::new();
-    let (_, pin) = pinned_base(&env);
+    let (made, pin) = pinned_base(&env);
     let arguments = format!("{pin} --oci-archive @/a.tar");
     let expected = build(&env, &arguments).succeeds().digest();
     let log = env.path("trace").display().to_string();
     let calls = "trace=openat,?rename,renameat,renameat2,?unlink,unlinkat,?mkdir,mkdirat,?chmod,fchmodat,linkat";
     let mut wrapper = READ_ONLY.to_vec();
     wrapper.extend(["strace", "-f", "-qq", "-e", calls, "-o", &log]);
+    let attempts = || {
+        let trace = fs::read_to_string(&log).expect("written");
+        assert!(trace.contains("/cache/img"), "nobody looked into the cache");
+        let refused = trace.lines().filter(|line| line.contains("EROFS"));
+        refused.map(str::to_owned).collect::<Vec<_>>()
+    };
     let built = run(&mut build_behind(&env, &wrapper, &arguments)).succeeds();
     assert_eq!(built.digest(), expected);
-    let trace = fs::read_to_string(&log).expect("written");
-    let refused: Vec<&str> = trace
-        .lines()
-        .filter(|line| line.contains("EROFS"))
-        .collect();
-    eprintln!("attempts to write to a read-only cache: {}", refused.len());
-    assert_eq!(refused, [""; 0]);
+    assert_eq!(attempts(), [""; 0]);
+    let exports = ["out.tar", "out"].map(|to| format!("export {to} {}", made.index));
+    for words in ["ls", "verify"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(exports)
+    {
+        let mut command = env.wrapped(&env.path("home"), &wrapper);
+        run(command.arg("cache").args(words.split(' '))).succeeds();
+        assert_eq!(attempts(), [""; 0], "{words}");
+    }
 }
 
 #[test]

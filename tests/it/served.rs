@@ -26,16 +26,33 @@ pub(crate) fn served(env: &TestEnv) -> Served {
 pub(crate) fn served_for(architecture: &str, env: &TestEnv) -> Served {
     let layout = env.path("made");
     let made = base_for(architecture, &layout, (true, &[]));
-    let served = Served {
-        there: TestRegistry::start(),
-        made,
-        layout,
-    };
-    served.give(&served.there, REPOSITORY);
-    served
+    Served::new(layout, made)
 }
 
 impl Served {
+    fn new(layout: PathBuf, made: MadeBase) -> Served {
+        let served = Served {
+            there: TestRegistry::start(),
+            made,
+            layout,
+        };
+        served.give(&served.there, REPOSITORY);
+        served
+    }
+
+    /// The index with this digest in a layout, full.
+    pub(crate) fn of(layout: PathBuf, index: &str) -> Served {
+        let image = document(&layout, index)["manifests"][0]["digest"].clone();
+        let image = image.as_str().expect("a digest").to_owned();
+        let layer = document(&layout, &image)["layers"][0]["digest"].clone();
+        let made = MadeBase {
+            index: index.to_owned(),
+            image,
+            layer: layer.as_str().expect("a digest").to_owned(),
+        };
+        Served::new(layout, made)
+    }
+
     /// Puts the image into a repository of a registry, called `v1`.
     pub(crate) fn give(&self, registry: &TestRegistry, repository: &str) {
         for name in tree(&self.layout.join("blobs/sha256")) {

@@ -529,7 +529,7 @@ fn b4_a_pinned_image_costs_three_requests_and_its_layers_one_each() {
 }
 
 #[test]
-fn l07_a_layer_that_no_image_needs_is_not_asked_for() {
+fn a_layer_that_no_image_needs_is_not_asked_for() {
     let server = TestRegistry::start();
     let home = testing::store();
     let huge = Descriptor {
