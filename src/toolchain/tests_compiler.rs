@@ -88,6 +88,7 @@ fn by_script(linker: String) -> String {
 
 const CC: &str = "CC_aarch64_unknown_linux_musl";
 const AR: &str = "AR_aarch64_unknown_linux_musl";
+const RANLIB: &str = "RANLIB_aarch64_unknown_linux_musl";
 const CXX: &str = "CXX_aarch64_unknown_linux_musl";
 const HEADERS: [&str; 5] = [
     "usr/include/aarch64-linux-musl/stdio.h",
@@ -154,6 +155,8 @@ fn the_newest_clang_with_a_number_serves_and_so_does_any_archiver() {
     let text = fs::read_to_string(&variables[CC]).expect("a script");
     assert!(text.contains("path/clang-19'"), "{text}");
     assert!(variables[AR].ends_with("/path/llvm-ar-14"));
+    let ranlib = fs::read_to_string(&variables[RANLIB]).expect("a script");
+    assert!(ranlib.ends_with("/path/llvm-ar-14' s \"$@\"\n"), "{ranlib}");
     let shop = with_headers(&["path/clang"]);
     let said = shop.refused("linux/arm64", Libc::Auto);
     assert!(said.contains("`llvm-ar` or `ar` on PATH"), "{said}");

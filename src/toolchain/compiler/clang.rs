@@ -6,6 +6,7 @@
 
 use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::path::PathBuf;
 
 use anyhow::Context;
 use anyhow::Result;
@@ -45,9 +46,16 @@ pub(super) fn with_musl_headers(ask: &Ask<'_>) -> Result<Answer> {
             "`llvm-ar` or `ar` on PATH, for `clang`".to_owned(),
         ));
     };
-    let kit = kit(ask, &clang, &headers)?;
+    let kit = kit(ask, (&clang, &ar), &headers)?;
+    let kit = kit
+        .to_str()
+        .context("the path of the build cache is not UTF-8")?;
     Ok(Answer::Serves(Compiler {
-        variables: ask.variables(&[("CC", Some(kit)), ("AR", Some(ar))]),
+        variables: ask.variables(&[
+            ("CC", Some(format!("{kit}/clang"))),
+            ("AR", Some(ar)),
+            ("RANLIB", Some(format!("{kit}/ranlib"))),
+        ]),
         linker: None,
         name: format!("clang with the musl headers of {}", headers.musl.display()),
     }))
@@ -69,24 +77,23 @@ fn archiver(ask: &Ask<'_>) -> Option<String> {
         .or_else(|| find(ask, "ar"))
 }
 
-/// The path of the script that is clang for the target.
-fn kit(ask: &Ask<'_>, clang: &str, headers: &Headers) -> Result<String> {
+/// The directory of the scripts that are clang for the target, and ranlib: who has an ar need not have one by that name.
+fn kit(ask: &Ask<'_>, (clang, ar): (&str, &str), headers: &Headers) -> Result<PathBuf> {
     let text = wrapper(ask, clang, headers)?;
+    let ranlib = format!("#!/bin/sh\nexec {} s \"$@\"\n", quoted(ar));
     let links: Vec<String> = headers
         .kernel
         .iter()
         .map(|(name, place)| format!("{name} {}", place.display()))
         .collect();
-    let key = Digest::of(format!("{text}\n{}", links.join("\n")).as_bytes());
-    let kit = ask.site.kits.kit("clang", &key, |place| {
+    let key = Digest::of(format!("{text}\n{ranlib}\n{}", links.join("\n")).as_bytes());
+    ask.site.kits.kit("clang", &key, |place| {
         script::write(place, "clang", &text)?;
+        script::write(place, "ranlib", &ranlib)?;
         std::fs::create_dir(place.join("lib"))?;
         libraries::empty_for_musl(&place.join("lib"))?;
         link_headers(place, headers)
-    })?;
-    let path = kit.join("clang").into_os_string().into_string();
-    path.ok()
-        .context("the path of the build cache is not UTF-8")
+    })
 }
 
 fn link_headers(place: &Path, headers: &Headers) -> Result<()> {
