@@ -3,7 +3,7 @@
 use std::fmt::Display;
 
 /// `1 layer`, `2 days`, `0 entries`: nouns take an `s`, those in `ry` too.
-pub(crate) fn counted<N: Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
+pub(crate) fn counted<N: Copy + Display + PartialEq + From<u8>>(count: N, noun: &str) -> String {
     match noun.strip_suffix("ry") {
         _ if count == N::from(1) => format!("{count} {noun}"),
         Some(stem) => format!("{count} {stem}ries"),

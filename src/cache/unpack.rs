@@ -89,7 +89,8 @@ impl Reading {
 
     fn take_index(&mut self, size: u64, content: &mut impl Read) -> Result<()> {
         let bytes = small((size, INDEX), content)?;
-        let entries = entries_of(&bytes).ok_or_else(|| odd("is no index of a layout"))?;
+        let entries = entries_of(&bytes)
+            .ok_or_else(|| odd("is no index of a layout, or lists more than 100000 images"))?;
         match self.index.replace(entries) {
             None => Ok(()),
             Some(_) => Err(odd("is there twice, and they may differ").into()),
@@ -240,7 +241,7 @@ fn otherwise(error: store::Error) -> anyhow::Error {
     match error {
         store::Error::Corrupt {
             expected, found, ..
-        } => Fault::integrity("one of its blobs is not what its name says")
+        } => odd("is not what its name says")
             .because(format!("expected: {expected}"))
             .because(format!("found: {found}"))
             .hint("copy the archive again, and compare its digest with the original's")

@@ -35,12 +35,12 @@ pub(crate) enum Command {
     Doctor(Box<DoctorArguments>),
     /// Push an image that was built earlier; prints its reference
     Push(PushArguments),
-    /// Fill the cache, or look at it
+    /// Fill the cache of base images, look at it, carry it, take things away
     Cache {
         #[command(subcommand)]
         action: CacheAction,
     },
-    /// Pin bases in builder.lock, or see what they are
+    /// Say what the configured bases are, and pin them in builder.lock
     Base {
         #[command(subcommand)]
         action: BaseAction,
@@ -55,7 +55,10 @@ pub(crate) enum Command {
     /// Forget what login kept
     Logout(LogoutArguments),
     /// Print a completion script for a shell
-    Completions { shell: Shell },
+    Completions {
+        /// The shell that is to complete
+        shell: Shell,
+    },
     /// Print the version
     Version,
 }
@@ -83,23 +86,29 @@ pub(crate) struct LogoutArguments {
 
 #[derive(Debug, Subcommand)]
 pub(crate) enum BaseAction {
-    /// List the bases of the configuration: key, name, digest, platforms, and who says so: lock, pin, record, registry
+    /// List the bases of the configuration: key, name, digest, platforms, and who says so
+    ///
+    /// One line each, with tabs between: the key of the configuration, the name, its digest, its platforms, and who says so: lock (builder.lock),
+    /// pin (the name itself), registry, record (the cache, with --offline), or "no registry" for what needs none.
+    #[command(after_help = "Example: rbuild base ls --offline")]
     Ls(BaseArguments),
     /// Write builder.lock; what it holds already stays. Prints NAME:TAG@DIGEST of each
+    #[command(after_help = "Examples:\n  rbuild base pin\n  rbuild base pin --in-place")]
     Pin(PinArguments),
-    /// Ask for every base again and write builder.lock; prints what changed
+    /// Ask for every base again and write builder.lock; prints NAME [PLATFORM]: OLD → NEW
+    #[command(after_help = "Example: rbuild base update && git diff builder.lock")]
     Update(BaseArguments),
 }
 
 #[derive(Debug, Args)]
 pub(crate) struct BaseArguments {
-    /// Where to look for .builder.yaml
+    /// Directory from which .builder.yaml is looked for, upwards
     #[arg(default_value = ".")]
     pub(crate) path: PathBuf,
-    /// Platforms, or all that can be compiled for [default: those of the configuration, else all]
+    /// Platforms, such as linux/amd64,linux/arm64, or all that can be compiled for [default: defaultPlatforms, else all]
     #[arg(long, value_name = "PLATFORM", value_delimiter = ',')]
     pub(crate) platform: Vec<String>,
-    /// No socket at all: what the cache records
+    /// Open no socket: a tag means what the cache records of it
     #[arg(long)]
     pub(crate) offline: bool,
     #[command(flatten)]
@@ -108,11 +117,11 @@ pub(crate) struct BaseArguments {
 
 #[derive(Debug, Args)]
 pub(crate) struct PinArguments {
-    #[command(flatten)]
-    pub(crate) base: BaseArguments,
-    /// Write the digests into .builder.yaml itself, and change no other byte
+    /// Write the digests into .builder.yaml instead, behind the names, and change no other byte
     #[arg(long)]
     pub(crate) in_place: bool,
+    #[command(flatten)]
+    pub(crate) base: BaseArguments,
 }
 
 #[derive(Debug, Subcommand)]
@@ -331,6 +340,27 @@ mod tests {
     #[test]
     fn the_definition_of_the_arguments_is_sound() {
         Arguments::command().debug_assert();
+    }
+
+    /// Arguments without a sentence, and commands of these two families without an example.
+    fn unexplained(command: &clap::Command, family: &str) -> Vec<String> {
+        let name = command.get_name();
+        let silent = command
+            .get_arguments()
+            .filter(|one| one.get_help().is_none());
+        let silent = silent.map(|one| format!("{family} {name}: {}", one.get_id()));
+        let example = command.get_after_help().map(ToString::to_string);
+        let shows = example.is_some_and(|text| text.contains(&format!("rbuild {family} {name}")));
+        let bare = ["cache", "base"].contains(&family) && !shows;
+        let bare = bare.then(|| format!("{family} {name}: no example"));
+        let below = command.get_subcommands();
+        let below = below.flat_map(|one| unexplained(one, name));
+        silent.chain(bare).chain(below).collect()
+    }
+
+    #[test]
+    fn every_argument_has_a_sentence_and_every_command_of_the_cache_and_of_bases_an_example() {
+        assert_eq!(unexplained(&Arguments::command(), ""), [""; 0]);
     }
 
     #[test]

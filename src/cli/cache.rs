@@ -265,7 +265,10 @@ fn damage(damaged: &[(PathBuf, Damaged)], root: &Path) -> Fault {
         let place = root.join(part);
         damaged.iter().any(|one| one.0 == place).then_some(place)
     };
-    let fault = lies_in("img").into_iter().fold(fault, of_elsewhere);
+    let fault = match lies_in("img") {
+        Some(img) => of_elsewhere(fault, &img),
+        None => fault,
+    };
     lies_in("build").into_iter().fold(fault, |fault, place| {
         fault.hint(format!(
             "what lies in {0} rbuild makes again: `rm -r {0}` harms nothing",
@@ -275,7 +278,7 @@ fn damage(damaged: &[(PathBuf, Damaged)], root: &Path) -> Fault {
 }
 
 /// The ways to bases that were pulled.
-fn of_elsewhere(fault: Fault, img: PathBuf) -> Fault {
+fn of_elsewhere(fault: Fault, img: &Path) -> Fault {
     fault
         .hint("`rbuild cache verify --repair` fetches again, while online, what a name of the cache leads to")
         .hint(format!(

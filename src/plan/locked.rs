@@ -63,7 +63,7 @@ pub(crate) fn look(
         (false, Some(flag)) => {
             let fault = Fault::refused(format!("{message}, and `{flag}` was given"));
             let fault = reasons.into_iter().fold(fault, Fault::because);
-            let hint = format!("run `rbuild base pin` once without `{flag}`, and keep {FILE}");
+            let hint = format!("`rbuild base pin` makes it fit; keep {FILE} with the sources");
             Err(fault.hint(hint).into())
         }
     }

@@ -2,6 +2,7 @@
 //!
 //! Pure: it looks at what [`super::read`] brought and at nothing else. It never builds, and it never guesses: what cannot be meant is refused.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use anyhow::Result;
@@ -56,6 +57,7 @@ pub(crate) fn select(
 ) -> Result<Vec<Selected>> {
     let packages = packages::meant(workspace, selection)?;
     check_names(workspace, &packages, &selection.binaries)?;
+    check_features(workspace, &packages, (selection, features))?;
     let mut selected = Vec::new();
     for package in &packages {
         for binary in binaries(&workspace.packages[*package], selection, features, notes)? {
@@ -92,6 +94,38 @@ fn check_names(workspace: &Workspace, packages: &[usize], asked: &[String]) -> R
         None => fault,
     }
     .into())
+}
+
+/// Features must exist somewhere in the workspace. Which package is meant, and what belongs to a dependency, is cargo's business.
+fn check_features(
+    workspace: &Workspace,
+    packages: &[usize],
+    (selection, features): (&Selection, FeaturesOf<'_>),
+) -> Result<(), Fault> {
+    let there = workspace.packages.iter();
+    let there = there.flat_map(|package| package.features.keys());
+    let known: BTreeSet<&str> = there.map(String::as_str).chain(["default"]).collect();
+    for package in packages.iter().map(|index| &workspace.packages[*index]) {
+        let bins = package.binaries.iter();
+        for bin in bins.filter(|bin| wants(package, bin, selection)) {
+            let on = features(package, &bin.name);
+            let mut own = on.names.iter().filter(|name| !name.contains(['/', ':']));
+            if let Some(unknown) = own.find(|name| !known.contains(name.as_str())) {
+                return Err(no_feature(unknown, &known));
+            }
+        }
+    }
+    Ok(())
+}
+
+fn no_feature(unknown: &str, known: &BTreeSet<&str>) -> Fault {
+    let fault = Fault::refused(format!(
+        "no package of the workspace has a feature `{unknown}`"
+    ));
+    match closest(unknown, known.iter().copied()) {
+        Some(near) => fault.hint(format!("did you mean `{near}`?")),
+        None => fault.hint("look for it under `[features]` of the Cargo.toml"),
+    }
 }
 
 fn binaries(

@@ -292,6 +292,29 @@ fn a_binary_whose_features_are_off_is_left_out_with_a_note_or_refused_by_name() 
 }
 
 #[test]
+fn a_feature_that_no_package_has_is_refused_and_cargo_judges_the_others() {
+    let workspace = with_features();
+    let with = |name: &str| Selection {
+        features: Features {
+            names: strings(&["full", name]),
+            ..Features::default()
+        },
+        ..at_root()
+    };
+    let said = refusal(&workspace, &with("databse"));
+    assert!(
+        said.contains("no package of the workspace has a feature `databse`"),
+        "{said}"
+    );
+    assert!(said.ends_with("did you mean `database`?"), "{said}");
+    let said = refusal(&workspace, &with("x"));
+    assert!(said.contains("`[features]`"), "{said}");
+    for name in ["default", "database", "sqlite/none", "dep:sqlite"] {
+        assert_eq!(chosen(&workspace, &with(name)).len(), 3, "{name}");
+    }
+}
+
+#[test]
 fn features_are_followed_as_cargo_does() {
     let mut workspace = with_features();
     let named = |features: Features| Selection {

@@ -534,3 +534,32 @@ fn c13_with_a_cache_that_cannot_be_written_bases_are_looked_up_and_pinned_all_th
     let text = fs::read_to_string(project.file()).expect("there");
     assert!(text.contains(&base.made.index), "{text}");
 }
+
+#[test]
+fn a_carried_cache_without_names_is_enough_where_a_lock_pins_the_base() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let project = Project::new(&env, &default_base(&base));
+    project.rbuild("base pin").succeeds();
+    let digest = project.build("").succeeds().digest();
+    project.rbuild("cache warm --layers").succeeds();
+    project.rbuild("cache export --layers bases.tar").succeeds();
+    let there = TestEnv::new();
+    let carried = Project::new(&there, &default_base(&base));
+    for name in ["builder.lock", "bases.tar"] {
+        fs::copy(project.directory.join(name), carried.directory.join(name)).expect("copied");
+    }
+    base.asked();
+    carried
+        .rbuild("cache import bases.tar")
+        .succeeds()
+        .says("names were not recorded");
+    let built = carried.build("--offline --locked").succeeds();
+    assert_eq!(built.digest(), digest);
+    assert_eq!(base.asked(), [""; 0]);
+    fs::remove_file(carried.lock()).expect("there");
+    carried
+        .build("--offline")
+        .ends_with(4)
+        .says("records no name");
+}
