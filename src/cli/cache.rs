@@ -145,7 +145,9 @@ fn since(time: Option<SystemTime>, now: SystemTime) -> String {
 fn remove(arguments: &RmArguments, world: &World) -> Result<()> {
     let parts = both(world)?;
     let parts: Vec<(Part, &Store)> = parts.iter().map(|(part, store)| (*part, store)).collect();
-    let taken = cache::remove(&arguments.images, &parts, &locked(&world.directory)?)?;
+    let locked = locked(&world.directory)?;
+    let taken = cache::remove(&arguments.images, &parts, &locked)?;
+    tell_what_stays(&taken, &locked);
     tell(&taken, world.now, "freed")
 }
 
@@ -166,6 +168,21 @@ fn prune(arguments: &PruneArguments, world: &World) -> Result<()> {
         "freed"
     };
     tell(&taken, world.now, word)
+}
+
+/// A name went, and freed less than one would think.
+fn tell_what_stays(taken: &Taken, locked: &BTreeSet<Digest>) {
+    for gone in taken
+        .gone
+        .iter()
+        .filter(|gone| locked.contains(&gone.digest))
+    {
+        report::notes(false).say(format!(
+            "{} names {}, so what it needs stays",
+            lock::FILE,
+            gone.digest
+        ));
+    }
 }
 
 /// A line for each that went: name or `-`, digest, bytes, last use; and the sum.
