@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use crate::base;
+use crate::base::{self, Asked};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::Fault;
 use crate::media::{CONTAINERD_NAME, REF_NAME};
@@ -103,9 +103,14 @@ impl<'a> Needs<'a> {
         for (place, store) in stores.iter().enumerate() {
             needs.blobs.push(store.seen()?);
             needs.victims.push(BTreeMap::new());
+            let asked = Asked::of(store);
             for one in store.entries()? {
                 let below = links.below(&one.digest)?;
-                needs.add(Entry::of(&one, (place, parts[place]), (store, below)));
+                needs.add(Entry::of(
+                    &one,
+                    (place, parts[place]),
+                    (store, &asked, below),
+                ));
             }
         }
         needs.unknown = links.unknown;
@@ -266,12 +271,12 @@ impl Entry {
     fn of(
         one: &Descriptor,
         (place, part): (usize, Part),
-        (store, below): (&Store, BTreeSet<Digest>),
+        (store, asked, below): (&Store, &Asked<'_>, BTreeSet<Digest>),
     ) -> Entry {
         let name = one.annotation(REF_NAME).map(str::to_owned);
         let asked = name
             .as_ref()
-            .and_then(|name| base::asked_at(name, &one.digest, store));
+            .and_then(|name| asked.at(name, &one.digest));
         Entry {
             place,
             other: one.annotation(CONTAINERD_NAME).map(str::to_owned),

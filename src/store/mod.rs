@@ -17,6 +17,7 @@ mod reach;
 mod record;
 mod regular;
 mod remove;
+mod sight;
 mod temp;
 mod trim;
 mod writer;
@@ -39,6 +40,7 @@ pub(crate) use carry::{Staging, entries_of};
 pub(crate) use claim::Alone;
 pub(crate) use reach::Links;
 pub(crate) use remove::{Seen, Victims};
+pub(crate) use sight::Sight;
 pub(crate) use writer::BlobWriter;
 
 /// An OCI layout directory; cheap to clone. Two values for one directory, in one process or in two, get along.
