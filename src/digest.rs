@@ -35,16 +35,37 @@ impl Digest {
 
     /// 64 lower-case hexadecimal digits: the file name of the blob.
     pub(crate) fn hex(&self) -> String {
+        self.hex_bytes().map(char::from).iter().collect()
+    }
+
+    /// As [`Digest::hex`], for whoever names thousands of files.
+    pub(crate) fn hex_bytes(&self) -> [u8; 64] {
         const DIGITS: &[u8; 16] = b"0123456789abcdef";
-        let digits =
-            |byte: &u8| [byte >> 4, byte & 15].map(|half| char::from(DIGITS[usize::from(half)]));
-        self.0.iter().flat_map(digits).collect()
+        let mut hex = [0; 64];
+        for (pair, byte) in hex.chunks_mut(2).zip(self.0) {
+            pair.copy_from_slice(&[byte >> 4, byte & 15].map(|half| DIGITS[usize::from(half)]));
+        }
+        hex
+    }
+
+    /// The digest that a blob's file is named after; `None` for another name.
+    pub(crate) fn of_hex(hex: &[u8]) -> Option<Digest> {
+        if hex.len() != 64 {
+            return None;
+        }
+        let mut bytes = [0; 32];
+        for (byte, pair) in bytes.iter_mut().zip(hex.chunks(2)) {
+            *byte = hex_value(pair[0])? << 4 | hex_value(pair[1])?;
+        }
+        Some(Digest(bytes))
     }
 }
 
 impl fmt::Display for Digest {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(out, "sha256:{}", self.hex())
+        let hex = self.hex_bytes();
+        out.write_str("sha256:")?;
+        out.write_str(std::str::from_utf8(&hex).expect("digits"))
     }
 }
 
@@ -63,19 +84,9 @@ impl FromStr for Digest {
     type Err = BadDigest;
 
     fn from_str(text: &str) -> Result<Digest, BadDigest> {
-        let bad = || BadDigest(text.chars().take(80).collect());
-        let hex = text.strip_prefix("sha256:").ok_or_else(bad)?;
-        if hex.len() != 64 {
-            return Err(bad());
-        }
-        let mut bytes = [0; 32];
-        for (byte, pair) in bytes.iter_mut().zip(hex.as_bytes().chunks(2)) {
-            *byte = hex_value(pair[0])
-                .zip(hex_value(pair[1]))
-                .map(|(high, low)| high << 4 | low)
-                .ok_or_else(bad)?;
-        }
-        Ok(Digest(bytes))
+        let hex = text.strip_prefix("sha256:").map(str::as_bytes);
+        hex.and_then(Digest::of_hex)
+            .ok_or_else(|| BadDigest(text.chars().take(80).collect()))
     }
 }
 
@@ -152,6 +163,7 @@ impl<W: Write> Write for Hashing<W> {
 
 /// A pointer to a blob (OCI image-spec, descriptor.md); `rest` holds every further field as it was.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Map<String, Value>")]
 pub(crate) struct Descriptor {
     #[serde(rename = "mediaType")]
     pub(crate) media_type: String,
@@ -160,6 +172,33 @@ pub(crate) struct Descriptor {
     pub(crate) size: u64,
     #[serde(flatten)]
     pub(crate) rest: Map<String, Value>,
+}
+
+impl TryFrom<Map<String, Value>> for Descriptor {
+    type Error = String;
+
+    fn try_from(fields: Map<String, Value>) -> Result<Descriptor, String> {
+        let (mut media_type, mut digest, mut size) = (None, None, None);
+        let mut rest = Map::new();
+        for (key, value) in fields {
+            match (key.as_str(), value) {
+                ("mediaType", Value::String(text)) => media_type = Some(text),
+                ("digest", Value::String(text)) => digest = Some(text),
+                ("size", Value::Number(number)) => size = number.as_u64(),
+                (_, value) => drop(rest.insert(key, value)),
+            }
+        }
+        let lack = |name: &str| format!("its `{name}` is missing or wrong");
+        let digest = digest.ok_or_else(|| lack("digest"))?;
+        Ok(Descriptor {
+            media_type: media_type.ok_or_else(|| lack("mediaType"))?,
+            digest: digest
+                .parse()
+                .map_err(|error: BadDigest| error.to_string())?,
+            size: size.ok_or_else(|| lack("size"))?,
+            rest,
+        })
+    }
 }
 
 impl Descriptor {
@@ -175,6 +214,14 @@ impl Descriptor {
     /// The descriptor of bytes in memory.
     pub(crate) fn of(media_type: impl Into<String>, bytes: &[u8]) -> Descriptor {
         Descriptor::new(media_type, Digest::of(bytes), bytes.len() as u64)
+    }
+
+    /// By hand, because an index has thousands of them, and serde would put each together from copies.
+    pub(crate) fn from_value(value: Value) -> Result<Descriptor, String> {
+        match value {
+            Value::Object(fields) => Descriptor::try_from(fields),
+            _ => Err("it is not an object".to_owned()),
+        }
     }
 
     pub(crate) fn annotation(&self, key: &str) -> Option<&str> {

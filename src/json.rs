@@ -74,9 +74,10 @@ impl<'de> Visitor<'de> for StrictVisitor {
         let mut map = Map::new();
         while let Some(key) = access.next_key::<String>()? {
             let Strict(value) = access.next_value()?;
-            if map.insert(key.clone(), value).is_some() {
+            if map.contains_key(&key) {
                 return Err(de::Error::custom(format!("duplicate key `{key}`")));
             }
+            map.insert(key, value);
         }
         Ok(Value::Object(map))
     }

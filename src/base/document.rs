@@ -37,14 +37,14 @@ pub(crate) struct Manifest {
 pub(crate) fn read(bytes: &[u8], announced: Option<&str>) -> Result<Document> {
     let value =
         json::parse(bytes).map_err(|error| damaged(format!("it is not strict JSON: {error}")))?;
-    let object = value
-        .as_object()
-        .ok_or_else(|| damaged("it is not a JSON object"))?;
+    let Value::Object(object) = value else {
+        return Err(damaged("it is not a JSON object").into());
+    };
     let has = |key: &str| object.contains_key(key);
     if has("manifests") && (has("layers") || has("config")) {
         return Err(damaged("it is ambiguous: a manifest and an index at once").into());
     }
-    let media_type = media_type(object, announced)?;
+    let media_type = media_type(&object, announced)?;
     if object.get("schemaVersion") != Some(&Value::from(2)) {
         return Err(damaged("its schemaVersion is not 2").into());
     }
@@ -113,8 +113,8 @@ fn by_shape(object: &Map<String, Value>) -> String {
     shape.to_owned()
 }
 
-fn index(object: &Map<String, Value>) -> Result<Document> {
-    let children = descriptors(object, "manifests")?;
+fn index(mut object: Map<String, Value>) -> Result<Document> {
+    let children = descriptors(&mut object, "manifests")?;
     if children.len() > MOST_CHILDREN {
         return Err(Fault::new(
             crate::fault::Kind::Disk,
@@ -125,13 +125,13 @@ fn index(object: &Map<String, Value>) -> Result<Document> {
     Ok(Document::Index(children))
 }
 
-fn manifest(object: &Map<String, Value>, family: Family) -> Result<Document> {
+fn manifest(mut object: Map<String, Value>, family: Family) -> Result<Document> {
     let config = object
-        .get("config")
+        .remove("config")
         .ok_or_else(|| damaged("it has no config"))?;
-    let config = serde_json::from_value(config.clone())
-        .map_err(|error| damaged(format!("its config: {error}")))?;
-    let layers = descriptors(object, "layers")?;
+    let config =
+        Descriptor::from_value(config).map_err(|error| damaged(format!("its config: {error}")))?;
+    let layers = descriptors(&mut object, "layers")?;
     if layers.len() > MOST_LAYERS {
         return Err(Fault::new(
             crate::fault::Kind::Disk,
@@ -139,11 +139,10 @@ fn manifest(object: &Map<String, Value>, family: Family) -> Result<Document> {
         )
         .into());
     }
-    let annotations = object
-        .get("annotations")
-        .and_then(Value::as_object)
-        .cloned()
-        .unwrap_or_default();
+    let annotations = match object.remove("annotations") {
+        Some(Value::Object(annotations)) => annotations,
+        _ => Map::new(),
+    };
     Ok(Document::Manifest(Manifest {
         family,
         config,
@@ -152,13 +151,14 @@ fn manifest(object: &Map<String, Value>, family: Family) -> Result<Document> {
     }))
 }
 
-fn descriptors(object: &Map<String, Value>, key: &str) -> Result<Vec<Descriptor>> {
-    let list = object
-        .get(key)
-        .ok_or_else(|| damaged(format!("it has no {key}")))?;
-    let parsed: Vec<Descriptor> = serde_json::from_value(list.clone())
-        .map_err(|error| damaged(format!("its {key}: {error}")))?;
-    Ok(parsed)
+fn descriptors(object: &mut Map<String, Value>, key: &str) -> Result<Vec<Descriptor>> {
+    let list = object.remove(key);
+    let list = list.ok_or_else(|| damaged(format!("it has no {key}")))?;
+    let Value::Array(list) = list else {
+        return Err(damaged(format!("its {key} are not a list")).into());
+    };
+    let list: Result<_, String> = list.into_iter().map(Descriptor::from_value).collect();
+    Ok(list.map_err(|error| damaged(format!("its {key}: {error}")))?)
 }
 
 /// Reads an image config and holds its layer count against the manifest's.

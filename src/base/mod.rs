@@ -19,9 +19,10 @@ mod used;
 mod walk;
 
 pub(crate) use absent::layers as not_here;
+pub(crate) use asked::Asked;
 pub(crate) use pin::pin;
 pub(crate) use tag::News;
-pub(crate) use used::{asked_at, built_on, built_on_at};
+pub(crate) use used::{built_on, built_on_at};
 
 use std::path::Path;
 use std::time::SystemTime;

@@ -6,10 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use serde_json::Value;
 
-use crate::base::asked;
 use crate::base::{Base, Shelf};
 use crate::digest::Digest;
-use crate::reference::Reference;
 use crate::store::Store;
 
 const KIND: &str = "used";
@@ -38,9 +36,4 @@ pub(crate) fn built_on_at(digest: &Digest, cache: &Store) -> Option<SystemTime> 
 /// All that was built on, and when.
 pub(crate) fn built_on(cache: &Store) -> Vec<(Digest, SystemTime)> {
     cache.record_times(KIND)
-}
-
-/// When a registry was last asked for this name and gave that digest.
-pub(crate) fn asked_at(name: &str, digest: &Digest, cache: &Store) -> Option<SystemTime> {
-    asked::time(&name.parse::<Reference>().ok()?, digest, cache)
 }

@@ -6,14 +6,15 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use anyhow::Result;
+use serde_json::Value;
 
-use crate::base;
+use crate::base::Asked;
 use crate::base::document::{self, Document, Manifest};
 use crate::digest::{Descriptor, Digest};
 use crate::json;
 use crate::media::{self, DEEPEST};
 use crate::platform::Platform;
-use crate::store::Store;
+use crate::store::{Sight, Store};
 
 /// One entry of a store's index, as `cache ls` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,8 +22,8 @@ pub(crate) struct Listed {
     /// The name under which it was recorded, if it was.
     pub(crate) name: Option<String>,
     pub(crate) digest: Digest,
-    /// Those whose manifest and config are here.
-    pub(crate) platforms: BTreeSet<Platform>,
+    /// Those whose manifest and config are here, sorted, each once.
+    pub(crate) platforms: Vec<Platform>,
     /// Whether every layer of these platforms is here too.
     pub(crate) full: bool,
     /// Bytes of all that is here, each blob once: manifests, configs and layers.
@@ -78,74 +79,97 @@ pub(crate) fn built_on(images: &Store) -> Result<BTreeSet<Digest>> {
 
 /// The entries of the store, each name and digest once, sorted by both.
 pub(crate) fn list(store: &Store, project: &Project) -> Result<Vec<Listed>> {
-    let mut entries: Vec<(Option<String>, Descriptor)> = Vec::new();
-    let mut seen = BTreeSet::new();
-    for entry in store.entries()? {
-        let name = entry.annotation(media::REF_NAME).map(str::to_owned);
-        if seen.insert((name.clone(), entry.digest)) {
-            entries.push((name, entry));
-        }
-    }
-    let mut listed = walk_all(&entries, (store, project));
+    let (entries, sight) = std::thread::scope(|scope| {
+        let sight = scope.spawn(|| store.sight());
+        (
+            store.entry_values(),
+            sight.join().expect("a look does not panic"),
+        )
+    });
+    let look = Look {
+        store,
+        project,
+        sight: sight?,
+        asked: Asked::of(store),
+    };
+    let mut listed = look.at_all(entries?);
     listed.sort_by(|one, other| (&one.name, one.digest).cmp(&(&other.name, other.digest)));
+    listed.dedup_by(|one, other| one.name == other.name && one.digest == other.digest);
     Ok(listed)
 }
 
-/// Walks over all entries, a share on each core.
-fn walk_all(
-    entries: &[(Option<String>, Descriptor)],
-    (store, project): (&Store, &Project),
-) -> Vec<Listed> {
-    let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = entries.len().div_ceil(threads).max(1);
-    let over = |(name, entry): &(Option<String>, Descriptor)| {
-        Walk::over(entry, name.clone(), (store, project))
-    };
-    std::thread::scope(|scope| {
-        let walk = |share| scope.spawn(move || <[_]>::iter(share).map(over).collect::<Vec<_>>());
-        let workers: Vec<_> = entries.chunks(share).map(walk).collect();
-        let walked = workers
-            .into_iter()
-            .map(|worker| worker.join().expect("a walk does not panic"));
-        walked.flatten().collect()
-    })
+/// What every walk looks at.
+struct Look<'a> {
+    store: &'a Store,
+    project: &'a Project,
+    sight: Sight,
+    asked: Asked<'a>,
+}
+
+impl Look<'_> {
+    /// A share of the entries on each core.
+    fn at_all(&self, mut entries: Vec<Value>) -> Vec<Listed> {
+        let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let share = entries.len().div_ceil(threads);
+        std::thread::scope(|scope| {
+            let mut workers = Vec::new();
+            while !entries.is_empty() {
+                let rest = entries.split_off(share.min(entries.len()));
+                let mine = std::mem::replace(&mut entries, rest).into_iter();
+                workers.push(scope.spawn(|| self.at_some(mine)));
+            }
+            let walked = workers
+                .into_iter()
+                .map(|worker| worker.join().expect("a walk does not panic"));
+            walked.flatten().collect()
+        })
+    }
+
+    fn at_some(&self, entries: impl Iterator<Item = Value>) -> Vec<Listed> {
+        let entries = entries.filter_map(|entry| Descriptor::from_value(entry).ok());
+        entries.map(|entry| Walk::over(&entry, self)).collect()
+    }
 }
 
 /// A walk over all that is here below one entry. What cannot be read counts as not here; `verify` tells why.
 struct Walk<'a> {
-    store: &'a Store,
+    sight: &'a Sight,
     /// What was counted, so that nothing is counted or opened twice.
     seen: BTreeSet<Digest>,
+    /// When the first document was written or used.
+    modified: Option<SystemTime>,
     listed: Listed,
 }
 
 impl Walk<'_> {
-    fn over(
-        entry: &Descriptor,
-        name: Option<String>,
-        (store, project): (&Store, &Project),
-    ) -> Listed {
-        let asked = name
-            .as_ref()
-            .and_then(|name| base::asked_at(name, &entry.digest, store));
+    fn over(entry: &Descriptor, look: &Look<'_>) -> Listed {
+        let name = entry.annotation(media::REF_NAME);
         let listed = Listed {
-            recorded: asked.or_else(|| store.recorded_at(&entry.digest)),
+            recorded: name.and_then(|name| look.asked.at(name, &entry.digest)),
             used_by: Vec::new(),
-            name,
+            name: name.map(str::to_owned),
             digest: entry.digest,
-            platforms: BTreeSet::new(),
+            platforms: Vec::new(),
             full: true,
             size: 0,
         };
         let mut walk = Walk {
-            store,
+            sight: &look.sight,
             seen: BTreeSet::new(),
+            modified: None,
             listed,
         };
         walk.document(entry, DEEPEST);
-        walk.listed.used_by = project.uses(walk.listed.name.as_deref(), &walk.seen);
-        walk.listed.full &= !walk.listed.platforms.is_empty();
-        walk.listed
+        let mut listed = walk.listed;
+        listed.recorded = listed
+            .recorded
+            .or(walk.modified)
+            .or_else(|| look.store.recorded_at(&entry.digest));
+        listed.used_by = look.project.uses(name, &walk.seen);
+        listed.platforms.sort();
+        listed.platforms.dedup();
+        listed.full &= !listed.platforms.is_empty();
+        listed
     }
 
     /// Adds a manifest or an index, below which `depth` more indexes may lie.
@@ -153,10 +177,11 @@ impl Walk<'_> {
         if self.seen.contains(&entry.digest) {
             return;
         }
-        let Ok(Some(bytes)) = self.store.document(&entry.digest, Some(entry.size)) else {
+        let Some((bytes, modified)) = self.sight.document(entry) else {
             self.seen.insert(entry.digest);
             return;
         };
+        self.modified = self.modified.or(modified);
         self.count(entry);
         match document::read(&bytes, None) {
             Ok(Document::Index(children)) if depth > 0 => {
@@ -170,16 +195,19 @@ impl Walk<'_> {
     }
 
     fn image(&mut self, manifest: &Manifest, entry: &Descriptor) {
-        let announced = entry.rest.get("platform");
-        let platform =
-            announced.map_or_else(|| platform_of(manifest, self.store), Platform::from_value);
-        let (Some(platform), true) = (platform, self.store.holds(&manifest.config)) else {
+        let platform = match entry.rest.get("platform") {
+            None => platform_of(manifest, self.sight),
+            Some(announced) => {
+                Platform::from_value(announced).filter(|_| self.sight.holds(&manifest.config))
+            }
+        };
+        let Some(platform) = platform else {
             return;
         };
-        self.listed.platforms.insert(platform);
+        self.listed.platforms.push(platform);
         self.count(&manifest.config);
         for layer in &manifest.layers {
-            match self.store.holds(layer) {
+            match self.sight.holds(layer) {
                 true => self.count(layer),
                 false => self.listed.full = false,
             }
@@ -193,9 +221,7 @@ impl Walk<'_> {
     }
 }
 
-fn platform_of(manifest: &Manifest, store: &Store) -> Option<Platform> {
-    let bytes = store
-        .document(&manifest.config.digest, Some(manifest.config.size))
-        .ok()??;
+fn platform_of(manifest: &Manifest, sight: &Sight) -> Option<Platform> {
+    let (bytes, _) = sight.document(&manifest.config)?;
     Platform::from_value(&document::config(&bytes, manifest.layers.len()).ok()?)
 }

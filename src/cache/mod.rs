@@ -26,3 +26,5 @@ pub(crate) use verify::{Damaged, Verified, repair, verify};
 mod tests;
 #[cfg(test)]
 mod tests_carry;
+#[cfg(test)]
+mod tests_prune;

@@ -1,5 +1,6 @@
 //! `cache prune`: what was not used for long, and more where a size is exceeded, the oldest use first.
 //!
+//! Kits and records of `build` go by the same rules: they are made again.
 //! Never what a root needs that stays: the project's lock, what was built on lately, entries of other tools. Never what was written
 //! within the last hour: a program that knows no locks may be about to name it.
 
@@ -90,6 +91,11 @@ fn by_age(needs: &mut Needs<'_>, limits: &Limits) {
     for (digest, _) in loose(needs) {
         needs.let_loose_go(&digest, &is_old);
     }
+    for place in 0..needs.made.len() {
+        if is_old(&needs.made[place].1.seen) {
+            needs.let_made_go(place);
+        }
+    }
 }
 
 /// Blobs that no root leads to, with the time of their last use.
@@ -101,11 +107,12 @@ fn loose(needs: &Needs<'_>) -> Vec<(Digest, SystemTime)> {
         .collect()
 }
 
-/// What may go by its size: an entry, by its place, or a blob.
+/// What may go by its size: an entry, a kit or a record, by its place, or a blob.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Item {
     Blob(Digest),
     Entry(usize),
+    Made(usize),
 }
 
 /// `free`: what the file system has free, and how large it is, in bytes.
@@ -130,6 +137,7 @@ fn by_size(needs: &mut Needs<'_>, limits: &Limits, free: Option<(u64, u64)>) {
         let bytes = match item {
             Item::Entry(entry) => needs.let_go(entry, &is_settled),
             Item::Blob(digest) => needs.let_loose_go(&digest, &is_settled),
+            Item::Made(place) => needs.let_made_go(place),
         };
         excess = excess.saturating_sub(bytes);
     }
@@ -144,8 +152,13 @@ fn oldest_first(needs: &Needs<'_>, limits: &Limits) -> Vec<(SystemTime, Item)> {
     let blobs = loose(needs)
         .into_iter()
         .map(|(digest, used)| (used, Item::Blob(digest)));
+    let made = needs.made.iter().enumerate();
+    let made = made
+        .filter(|(place, _)| !needs.is_unmade(*place))
+        .map(|(place, (_, made))| (made.seen.modified, Item::Made(place)));
     let mut items: Vec<(SystemTime, Item)> = entries
         .chain(blobs)
+        .chain(made)
         .filter(|(used, _)| limits.is_settled(*used))
         .collect();
     items.sort();

@@ -7,11 +7,11 @@ use std::time::{Duration, SystemTime};
 
 use anyhow::Result;
 
-use crate::base;
+use crate::base::{self, Asked};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::Fault;
 use crate::media::{CONTAINERD_NAME, REF_NAME};
-use crate::store::{Alone, Links, Seen, Store, Victims};
+use crate::store::{Alone, Links, Made, Seen, Store, Victims};
 
 /// One of the two stores of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,6 +71,10 @@ pub(super) struct Needs<'a> {
     going: BTreeSet<usize>,
     victims: Vec<BTreeMap<Digest, Seen>>,
     unknown: BTreeSet<Digest>,
+    /// What rbuild makes again, with the place of its store.
+    pub(super) made: Vec<(usize, Made)>,
+    /// What of it goes, by its places.
+    unmade: BTreeSet<usize>,
     gone: Vec<Gone>,
 }
 
@@ -87,6 +91,8 @@ impl<'a> Needs<'a> {
             going: BTreeSet::new(),
             victims: Vec::new(),
             unknown: BTreeSet::new(),
+            made: Vec::new(),
+            unmade: BTreeSet::new(),
             gone: Vec::new(),
         };
         let mut parts = Vec::new();
@@ -103,9 +109,19 @@ impl<'a> Needs<'a> {
         for (place, store) in stores.iter().enumerate() {
             needs.blobs.push(store.seen()?);
             needs.victims.push(BTreeMap::new());
+            if parts[place] == Part::Build {
+                needs
+                    .made
+                    .extend(store.made()?.into_iter().map(|made| (place, made)));
+            }
+            let asked = Asked::of(store);
             for one in store.entries()? {
                 let below = links.below(&one.digest)?;
-                needs.add(Entry::of(&one, (place, parts[place]), (store, below)));
+                needs.add(Entry::of(
+                    &one,
+                    (place, parts[place]),
+                    (store, &asked, below),
+                ));
             }
         }
         needs.unknown = links.unknown;
@@ -189,6 +205,25 @@ impl<'a> Needs<'a> {
         bytes
     }
 
+    /// Lets a kit or a record go; gives the bytes.
+    pub(super) fn let_made_go(&mut self, place: usize) -> u64 {
+        let (_, made) = &self.made[place];
+        if !self.unmade.insert(place) {
+            return 0;
+        }
+        self.gone.push(Gone {
+            name: Some(made.kind.clone()),
+            digest: made.key,
+            bytes: made.seen.size,
+            used: Some(made.seen.modified),
+        });
+        made.seen.size
+    }
+
+    pub(super) fn is_unmade(&self, place: usize) -> bool {
+        self.unmade.contains(&place)
+    }
+
     fn seen(&self, digest: &Digest) -> Option<Seen> {
         self.blobs
             .iter()
@@ -204,20 +239,21 @@ impl<'a> Needs<'a> {
 
     /// What stays, in bytes.
     pub(super) fn size(&self) -> u64 {
-        self.blobs
-            .iter()
-            .flat_map(BTreeMap::values)
-            .map(|seen| seen.size)
-            .sum()
+        let blobs = self.blobs.iter().flat_map(BTreeMap::values);
+        let made = self.made.iter().map(|(_, made)| made.seen.size);
+        let all: u64 = blobs.map(|seen| seen.size).chain(made).sum();
+        all - self.unmade_size()
     }
 
     /// What was let go so far, in bytes.
     pub(super) fn freed(&self) -> u64 {
-        self.victims
-            .iter()
-            .flat_map(BTreeMap::values)
-            .map(|seen| seen.size)
-            .sum()
+        let blobs = self.victims.iter().flat_map(BTreeMap::values);
+        blobs.map(|seen| seen.size).sum::<u64>() + self.unmade_size()
+    }
+
+    fn unmade_size(&self) -> u64 {
+        let unmade = self.unmade.iter();
+        unmade.map(|place| self.made[*place].1.seen.size).sum()
     }
 
     /// What would go, and nothing is changed.
@@ -236,6 +272,12 @@ impl<'a> Needs<'a> {
     /// Takes away what was let go: names before blobs, in each store.
     pub(super) fn take(self) -> Result<Taken> {
         for (place, (store, alone)) in self.stores.iter().enumerate() {
+            let unmade = self.unmade.iter().map(|one| &self.made[*one]);
+            let unmade: Vec<&Made> = unmade
+                .filter(|(of, _)| *of == place)
+                .map(|(_, made)| made)
+                .collect();
+            store.unmake(alone, &unmade)?;
             let of_this = |entry: usize| self.entries[entry].place == place;
             let going: BTreeSet<(Option<&str>, Digest)> = self
                 .going
@@ -266,12 +308,10 @@ impl Entry {
     fn of(
         one: &Descriptor,
         (place, part): (usize, Part),
-        (store, below): (&Store, BTreeSet<Digest>),
+        (store, asked, below): (&Store, &Asked<'_>, BTreeSet<Digest>),
     ) -> Entry {
         let name = one.annotation(REF_NAME).map(str::to_owned);
-        let asked = name
-            .as_ref()
-            .and_then(|name| base::asked_at(name, &one.digest, store));
+        let asked = name.as_ref().and_then(|name| asked.at(name, &one.digest));
         Entry {
             place,
             other: one.annotation(CONTAINERD_NAME).map(str::to_owned),

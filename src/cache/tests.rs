@@ -1,7 +1,5 @@
 //! What `cache ls` and `cache verify` see.
 
-use std::collections::BTreeSet;
-
 use super::*;
 use crate::digest::{Descriptor, Digest};
 use crate::media::{self, DEEPEST};
@@ -31,7 +29,7 @@ fn an_entry_is_metadata_until_every_layer_of_its_platforms_is_here() {
     assert_eq!(metadata.name.as_deref(), Some("metadata"));
     assert_eq!(
         full.platforms,
-        BTreeSet::from([platform("linux/amd64"), platform("linux/arm64")])
+        [platform("linux/amd64"), platform("linux/arm64")]
     );
     assert!(full.size > metadata.size);
 }

@@ -56,7 +56,7 @@ pub(crate) fn tell(line: &str) {
 pub(crate) fn answer(text: &str) -> Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout
-        .write_all(safe(text.chars(), &['\n', '\t']).as_bytes())
+        .write_all(safe(text, &['\n', '\t']).as_bytes())
         .and_then(|()| stdout.flush())
     {
         Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
@@ -177,13 +177,21 @@ fn paint(text: &str, code: &str, colour: bool) -> String {
 
 /// Text from outside on one line, shortened where it is endless.
 pub(crate) fn escaped(text: &str) -> String {
-    safe(text.chars().take(4_096), &[])
+    let end = text.char_indices().nth(4_096);
+    safe(&text[..end.map_or(text.len(), |(end, _)| end)], &[])
 }
 
 /// Control characters and those that turn the reading direction are shown, not sent (H15), except those to be kept.
-fn safe(text: impl Iterator<Item = char>, kept: &[char]) -> String {
+fn safe(text: &str, kept: &[char]) -> String {
+    // A list of thousands of lines is plain as a rule.
+    if text
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') || kept.contains(&char::from(byte)))
+    {
+        return text.to_owned();
+    }
     let mut safe = String::new();
-    for character in text {
+    for character in text.chars() {
         let harmful = character.is_control()
             || matches!(character, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         if harmful && !kept.contains(&character) {
@@ -253,7 +261,7 @@ mod tests {
         );
         assert_eq!(escaped("plain ü"), "plain ü");
         assert_eq!(
-            safe("a\tb\n\u{1b}]0;c\r".chars(), &['\n', '\t']),
+            safe("a\tb\n\u{1b}]0;c\r", &['\n', '\t']),
             "a\tb\n\\u{1b}]0;c\\r"
         );
         assert_eq!(escaped_lines("a\nb\u{1b}"), "a\n    b\\u{1b}");
@@ -267,7 +275,7 @@ mod tests {
             let mut command = crate::cli::args::Arguments::command();
             clap_complete::generate(*shell, &mut command, "rbuild", &mut script);
             let script = String::from_utf8(script).expect("text");
-            assert_eq!(safe(script.chars(), &['\n', '\t']), script, "{shell}");
+            assert_eq!(safe(&script, &['\n', '\t']), script, "{shell}");
         }
     }
 }

@@ -176,13 +176,17 @@ impl Store {
             return;
         }
         if let Ok(Found::Regular(found)) = regular::open(&self.blob_path(digest)) {
-            let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
-            let now = Timestamps {
-                last_access: time(UTIME_OMIT),
-                last_modification: time(UTIME_NOW),
-            };
-            let _ = rustix::fs::futimens(&found.file, &now);
+            let _ = rustix::fs::futimens(&found.file, &now());
         }
+    }
+}
+
+/// The time of the last write, by the clock of the file system.
+pub(super) fn now() -> Timestamps {
+    let time = |tv_nsec| Timespec { tv_sec: 0, tv_nsec };
+    Timestamps {
+        last_access: time(UTIME_OMIT),
+        last_modification: time(UTIME_NOW),
     }
 }
 

@@ -32,7 +32,15 @@ pub(super) const ENTRY_LIMIT: usize = 100_000;
 impl Store {
     /// What the index lists, in its order; entries that are no descriptors of ours are passed over.
     pub(crate) fn entries(&self) -> Result<Vec<Descriptor>, Error> {
-        Ok(self.load_index()?.descriptors().collect())
+        let values = self.entry_values()?.into_iter();
+        Ok(values
+            .filter_map(|value| Descriptor::from_value(value).ok())
+            .collect())
+    }
+
+    /// As [`Store::entries`], as they stand there.
+    pub(crate) fn entry_values(&self) -> Result<Vec<Value>, Error> {
+        Ok(self.load_index()?.entries)
     }
 
     /// The last entry with one of these names. A cache that others could write to is not believed a name (a digest is proof of itself).
@@ -200,7 +208,7 @@ impl Index {
 }
 
 pub(super) fn to_descriptor(entry: &Value) -> Option<Descriptor> {
-    serde_json::from_value(entry.clone()).ok()
+    Descriptor::from_value(entry.clone()).ok()
 }
 
 pub(super) fn digest_of(entry: &Value) -> Option<Digest> {

@@ -1,14 +1,16 @@
 //! Kits: directories of files that other programs need under a path, such as a linker; each found by a kind and a key.
 //!
-//! A kit appears whole or not at all and never changes: what it is made of goes into its key. It holds nothing that cannot be made again.
+//! A kit appears whole or not at all and never changes but for the time of its directory, that of its last use: what it is made of goes into its key. It holds nothing that cannot be made again.
 
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
 
 use anyhow::Result;
+use rustix::fs::{AtFlags, CWD, utimensat};
 
-use super::{Error, Store};
+use super::blob::now;
+use super::{Error, Role, Store};
 use crate::digest::Digest;
 
 impl Store {
@@ -22,6 +24,7 @@ impl Store {
         let kits = self.private("kits").join(kind);
         let place = kits.join(key.hex());
         if place.is_dir() {
+            self.touch_kit(&place);
             return Ok(place);
         }
         self.prepare()?;
@@ -43,6 +46,13 @@ impl Store {
             Err(error) => return Err(Error::of_io("rename a directory to", &place, error).into()),
         }
         Ok(place)
+    }
+
+    /// Marks a kit as used now. What cannot be marked is merely made again earlier.
+    fn touch_kit(&self, place: &Path) {
+        if self.role != Role::Source {
+            let _ = utimensat(CWD, place, &now(), AtFlags::SYMLINK_NOFOLLOW);
+        }
     }
 }
 

@@ -11,12 +11,14 @@ mod index;
 mod kit;
 mod layout;
 mod lock;
+mod made;
 mod mend;
 mod quarantine;
 mod reach;
 mod record;
 mod regular;
 mod remove;
+mod sight;
 mod temp;
 mod trim;
 mod writer;
@@ -38,8 +40,10 @@ use crate::notes::Notes;
 pub(crate) use blob::Blob;
 pub(crate) use carry::{Staging, entries_of};
 pub(crate) use claim::Alone;
+pub(crate) use made::Made;
 pub(crate) use reach::Links;
 pub(crate) use remove::{Seen, Victims};
+pub(crate) use sight::Sight;
 pub(crate) use writer::BlobWriter;
 
 /// An OCI layout directory; cheap to clone. Two values for one directory, in one process or in two, get along.

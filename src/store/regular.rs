@@ -14,12 +14,16 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
+use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
 use super::Error;
 use crate::digest::Digest;
 use crate::interrupt;
+
+/// In bytes; what most documents need one read for. A larger size is believed as far as the bytes come.
+const READ_AT_ONCE: u64 = 64 * 1024;
 
 /// Which file it was, whatever its name is by now: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -52,6 +56,7 @@ pub(super) struct Regular {
     /// In bytes.
     pub(super) size: u64,
     pub(super) identity: Identity,
+    pub(super) modified: Option<SystemTime>,
 }
 
 /// Opens `path` for reading without following a link in its last part and without ever blocking.
@@ -79,6 +84,11 @@ fn try_open(path: &Path, options: &mut OpenOptions) -> io::Result<Found> {
     let file = options
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
+    measured(file)
+}
+
+/// What a file is that was opened so that it could be anything.
+pub(super) fn measured(file: File) -> io::Result<Found> {
     let found = file.metadata()?;
     if !found.is_file() {
         return Ok(odd(&found));
@@ -86,6 +96,7 @@ fn try_open(path: &Path, options: &mut OpenOptions) -> io::Result<Found> {
     Ok(Found::Regular(Regular {
         size: found.len(),
         identity: Identity::of(&found),
+        modified: found.modified().ok(),
         file,
     }))
 }
@@ -126,14 +137,15 @@ pub(super) fn list(directory: &Path) -> Result<Vec<(PathBuf, Metadata)>, Error> 
 }
 
 impl Regular {
-    /// All bytes, or `None` when there are more than `limit`.
+    /// All bytes that were there when it was opened, or `None` when there are more than `limit`.
     pub(super) fn read(self, limit: u64) -> io::Result<Option<Vec<u8>>> {
         if self.size > limit {
             return Ok(None);
         }
-        let mut bytes = Vec::new();
-        Checked(self.file).take(limit + 1).read_to_end(&mut bytes)?;
-        Ok((bytes.len() as u64 <= limit).then_some(bytes))
+        let room = usize::try_from(self.size.min(READ_AT_ONCE)).unwrap_or_default();
+        let mut bytes = Vec::with_capacity(room);
+        Checked(self.file).take(self.size).read_to_end(&mut bytes)?;
+        Ok(Some(bytes))
     }
 
     /// The digest of all bytes, in constant memory.

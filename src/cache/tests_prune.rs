@@ -1,0 +1,179 @@
+//! What `cache prune` takes away of kits and records, which are made again.
+
+use std::collections::BTreeSet;
+use std::fs::{self, File, FileTimes};
+use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
+
+use anyhow::Result;
+use serde_json::json;
+
+use super::*;
+use crate::digest::Digest;
+use crate::notes::Notes;
+use crate::store::{Error, Store};
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// A store for what rbuild made, and its clock.
+struct Home {
+    _directory: tempfile::TempDir,
+    store: Store,
+    now: SystemTime,
+}
+
+fn home() -> Home {
+    let directory = tempfile::tempdir().expect("a directory");
+    let store = Store::cache(&directory.path().join("build"), &Notes::recorded()).expect("opens");
+    store.prepare().expect("writable");
+    let written = fs::metadata(store.root()).and_then(|found| found.modified());
+    Home {
+        _directory: directory,
+        store,
+        now: written.expect("a time"),
+    }
+}
+
+impl Home {
+    fn kit(&self, name: &str) -> PathBuf {
+        let fill = |place: &Path| Ok(fs::write(place.join("ld"), "#!/bin/sh\n")?);
+        let made = self.store.kit("linker", &Digest::of(name.as_bytes()), fill);
+        made.expect("made or found")
+    }
+
+    fn record(&self, name: &str) -> PathBuf {
+        let key = Digest::of(name.as_bytes());
+        self.store
+            .remember("pushed", &key, &json!([]))
+            .expect("written");
+        let records = self.store.root().join(".rbuild/records/pushed");
+        records.join(format!("{}.json", key.hex()))
+    }
+
+    /// After so many days.
+    fn prune(&self, days: u32, change: impl FnOnce(&mut Limits)) -> Result<Taken> {
+        let mut limits = Limits {
+            keep: 30 * DAY,
+            max_used: None,
+            min_free: None,
+            dry_run: false,
+            now: self.now + days * DAY,
+        };
+        change(&mut limits);
+        prune(&[(Part::Build, &self.store)], &BTreeSet::new(), &limits)
+    }
+}
+
+/// Written and read `days` after 1970 began.
+fn set(path: &Path, time: SystemTime) {
+    let times = FileTimes::new().set_accessed(time).set_modified(time);
+    let file = File::open(path).expect("there");
+    file.set_times(times).expect("ours");
+}
+
+fn kinds(taken: &Taken) -> Vec<&str> {
+    taken
+        .gone
+        .iter()
+        .filter_map(|one| one.name.as_deref())
+        .collect()
+}
+
+#[test]
+fn a_kit_that_nobody_used_for_long_goes_whole_and_is_made_again() {
+    let home = home();
+    let kit = home.kit("old");
+    assert_eq!(kinds(&home.prune(29, |_| {}).expect("pruned")), [""; 0]);
+    let taken = home.prune(31, |_| {}).expect("pruned");
+    assert_eq!(kinds(&taken), ["kits/linker"]);
+    assert_eq!(
+        (taken.gone[0].digest, taken.gone[0].bytes),
+        (Digest::of(b"old"), 10)
+    );
+    assert!(!kit.exists());
+    let left = fs::read_dir(home.store.root().join(".rbuild/tmp")).expect("listed");
+    assert_eq!(left.count(), 0);
+    assert!(home.kit("old").join("ld").is_file());
+}
+
+#[test]
+fn a_kit_that_was_used_stays_however_long_ago_it_was_made() {
+    let home = home();
+    let (used, unused) = (home.kit("used"), home.kit("unused"));
+    for kit in [&used, &unused] {
+        set(kit, home.now - 40 * DAY);
+    }
+    home.kit("used");
+    home.prune(1, |_| {}).expect("pruned");
+    assert!(used.join("ld").is_file() && !unused.exists());
+}
+
+#[test]
+fn a_record_goes_when_it_was_neither_written_nor_read_for_long() {
+    let home = home();
+    let (read, forgotten) = (home.record("read"), home.record("forgotten"));
+    let long_ago = home.now - 40 * DAY;
+    set(&forgotten, long_ago);
+    let times = FileTimes::new()
+        .set_accessed(home.now)
+        .set_modified(long_ago);
+    File::open(&read)
+        .and_then(|file| file.set_times(times))
+        .expect("ours");
+    let taken = home.prune(1, |_| {}).expect("pruned");
+    assert_eq!(kinds(&taken), ["records/pushed"]);
+    assert!(read.exists() && !forgotten.exists());
+}
+
+#[test]
+fn with_a_limit_the_oldest_goes_first_and_what_is_an_hour_old_stays() {
+    let home = home();
+    let (old, new, fresh) = (home.kit("old"), home.kit("new"), home.kit("fresh"));
+    set(&old, home.now - 3 * DAY);
+    set(&new, home.now - 2 * DAY);
+    set(&fresh, home.now);
+    home.prune(0, |limits| limits.max_used = Some(25))
+        .expect("pruned");
+    assert!(!old.exists() && new.exists());
+    home.prune(0, |limits| limits.max_used = Some(0))
+        .expect("pruned");
+    assert!(!new.exists() && fresh.join("ld").is_file());
+}
+
+#[test]
+fn a_dry_run_tells_of_kits_and_records_and_takes_none() {
+    let home = home();
+    let kept = [home.kit("old"), home.record("old")];
+    let taken = home
+        .prune(31, |limits| limits.dry_run = true)
+        .expect("told");
+    assert_eq!(kinds(&taken), ["kits/linker", "records/pushed"]);
+    assert!(kept.iter().all(|path| path.exists()));
+}
+
+#[test]
+fn no_kit_goes_while_another_process_has_a_share_of_the_store() {
+    let home = home();
+    let kit = home.kit("old");
+    let other = Store::cache(home.store.root(), &Notes::recorded()).expect("opens");
+    let refused = home.prune(31, |_| {}).expect_err("in use");
+    assert!(
+        matches!(refused.downcast_ref(), Some(Error::Busy { .. })),
+        "{refused}"
+    );
+    assert!(kit.join("ld").is_file());
+    drop(other);
+    home.prune(31, |_| {}).expect("pruned");
+    assert!(!kit.exists());
+}
+
+#[test]
+fn what_is_no_kit_and_no_record_of_ours_stays() {
+    let home = home();
+    let strange = home.store.root().join(".rbuild/kits/notes");
+    home.kit("old");
+    fs::write(&strange, "of the user").expect("written");
+    fs::write(home.store.root().join(".rbuild/kits/linker/notes"), "too").expect("written");
+    home.prune(31, |_| {}).expect("pruned");
+    assert!(strange.exists() && home.store.root().join(".rbuild/kits/linker/notes").exists());
+}
