@@ -95,7 +95,7 @@ pub(crate) enum BaseAction {
     /// Write builder.lock; what it holds already stays. Prints NAME:TAG@DIGEST of each
     #[command(after_help = "Examples:\n  rbuild base pin\n  rbuild base pin --in-place")]
     Pin(PinArguments),
-    /// Ask for every base again and write builder.lock; prints NAME [PLATFORM]: OLD → NEW
+    /// Ask for every base again and write builder.lock; each change is a line with OLD → NEW
     #[command(after_help = "Example: rbuild base update && git diff builder.lock")]
     Update(BaseArguments),
 }
