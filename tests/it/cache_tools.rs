@@ -28,12 +28,12 @@ fn img(env: &TestEnv) -> PathBuf {
 }
 
 /// The digests of the blobs in a store.
-fn blobs(store: &Path) -> Vec<String> {
+pub(crate) fn blobs(store: &Path) -> Vec<String> {
     tree(&store.join("blobs/sha256"))
 }
 
 /// Puts a blob, and gives its pointer.
-fn put(store: &Path, bytes: &[u8]) -> Value {
+pub(crate) fn put(store: &Path, bytes: &[u8]) -> Value {
     let directory = store.join("blobs/sha256");
     fs::create_dir_all(&directory).expect("made");
     fs::write(directory.join(hex(bytes)), bytes).expect("written");
@@ -41,7 +41,7 @@ fn put(store: &Path, bytes: &[u8]) -> Value {
 }
 
 /// An image of these layers, on linux/amd64, without a name.
-fn image(store: &Path, layers: &[&[u8]]) -> Value {
+pub(crate) fn image(store: &Path, layers: &[&[u8]]) -> Value {
     let mut config = json!({"os": "linux", "architecture": "amd64", "rootfs": {"type": "layers", "diff_ids": layers.iter().map(|one| format!("sha256:{}", hex(one))).collect::<Vec<_>>()}});
     config["of"] = json!(layers.iter().map(|one| hex(one)).collect::<String>());
     let mut config = put(store, config.to_string().as_bytes());
@@ -61,7 +61,7 @@ fn index_of(store: &Path, children: &[&Value]) -> Value {
 }
 
 /// Writes an index.json of these entries, as other tools do.
-fn name(store: &Path, entries: &[(&str, &Value)]) {
+pub(crate) fn name(store: &Path, entries: &[(&str, &Value)]) {
     let named = |(name, pointer): &(&str, &Value)| {
         let mut entry = (*pointer).clone();
         if !name.is_empty() {
@@ -80,12 +80,12 @@ fn name(store: &Path, entries: &[(&str, &Value)]) {
     fs::set_permissions(store, fs::Permissions::from_mode(0o700)).expect("set");
 }
 
-fn digest(pointer: &Value) -> &str {
+pub(crate) fn digest(pointer: &Value) -> &str {
     pointer["digest"].as_str().expect("text")
 }
 
 /// Makes everything below a directory older, by so many days.
-fn grow_old(directory: &Path, days: u64) {
+pub(crate) fn grow_old(directory: &Path, days: u64) {
     for name in tree(directory) {
         let path = directory.join(name);
         let file = fs::File::open(&path).expect("ours");
@@ -96,7 +96,7 @@ fn grow_old(directory: &Path, days: u64) {
 }
 
 /// Two images that share a layer, named `r.example/one:1` and `r.example/two:1`.
-fn two_that_share(env: &TestEnv) -> (Value, Value) {
+pub(crate) fn two_that_share(env: &TestEnv) -> (Value, Value) {
     let store = img(env);
     let one = image(&store, &[b"shared", b"of one"]);
     let two = image(&store, &[b"shared", b"of two"]);
@@ -248,7 +248,7 @@ fn a_damaged_index_may_need_any_blob_so_none_goes_until_it_is_mended_or_taken_aw
 }
 
 /// A cache warmed from a registry, and the registry.
-fn warmed(env: &TestEnv) -> Served {
+pub(crate) fn warmed(env: &TestEnv) -> Served {
     let base = served(env);
     cache(env, &format!("warm --layers {}", base.tag())).succeeds();
     base
@@ -457,7 +457,7 @@ fn verify_tells_what_was_expected_and_found_and_repairs_what_a_name_leads_to() {
 }
 
 /// Another byte in the middle, as a bad disk does it.
-fn spoil(path: &Path) {
+pub(crate) fn spoil(path: &Path) {
     let mut bytes = fs::read(path).expect("readable");
     let middle = bytes.len() / 2;
     bytes[middle] ^= 1;

@@ -39,6 +39,7 @@ mod peers_carry;
 mod peers_crane;
 mod peers_crowd;
 mod peers_kill;
+mod peers_kill_cache;
 mod peers_ko;
 mod peers_large;
 mod peers_login;

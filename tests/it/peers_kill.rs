@@ -9,7 +9,7 @@ use crate::support::{TestEnv, base, run, tree};
 use crate::warm::{build, build_behind, faults_of, temps};
 
 /// Calls that change files or hold locks. strace counts each call by itself, so each is gone through by itself.
-const FILE_CALLS: [&str; 22] = [
+pub(crate) const FILE_CALLS: [&str; 22] = [
     "write",
     "pwrite64",
     "rename",
@@ -50,6 +50,23 @@ fn files(env: &TestEnv) -> Files {
         .iter()
         .map(|name| fs::read(env.path(name)).ok())
         .collect()
+}
+
+/// What kills the program behind it as it enters its `number`-th `call`.
+pub(crate) fn killer(call: &str, number: usize) -> Vec<String> {
+    let inject = format!("inject=?{call}:signal=SIGKILL:when={number}");
+    let trace = format!("trace=?{call}");
+    let words = [
+        "strace",
+        "-qq",
+        "-o",
+        "/dev/null",
+        "-e",
+        &trace,
+        "-e",
+        &inject,
+    ];
+    words.map(str::to_owned).to_vec()
 }
 
 /// A start from which every try begins again, and what it must come to.
@@ -152,19 +169,12 @@ impl Scene {
     /// One try; `None` when the program was through before its `number`-th `call`.
     fn kill_at(&self, call: &str, number: usize, follow: &[&str]) -> Option<Vec<String>> {
         self.reset();
-        let trace = format!("trace=?{call}");
-        let inject = format!("inject=?{call}:signal=SIGKILL:when={number}");
-        let mut wrapper = vec![
-            "strace",
-            "-qq",
-            "-o",
-            "/dev/null",
-            "-e",
-            &trace,
-            "-e",
-            &inject,
-        ];
-        wrapper.extend(follow);
+        let wrapper = killer(call, number);
+        let wrapper: Vec<&str> = wrapper
+            .iter()
+            .map(String::as_str)
+            .chain(follow.iter().copied())
+            .collect();
         let killed = run(&mut build_behind(&self.env, &wrapper, &self.arguments));
         if killed.output.status.code() == Some(0) {
             return None;
