@@ -136,8 +136,6 @@ struct Walk<'a> {
     sight: &'a Sight,
     /// What was counted, so that nothing is counted or opened twice.
     seen: BTreeSet<Digest>,
-    /// When the first document was written or used.
-    modified: Option<SystemTime>,
     listed: Listed,
 }
 
@@ -156,15 +154,12 @@ impl Walk<'_> {
         let mut walk = Walk {
             sight: &look.sight,
             seen: BTreeSet::new(),
-            modified: None,
             listed,
         };
         walk.document(entry, DEEPEST);
         let mut listed = walk.listed;
-        listed.recorded = listed
-            .recorded
-            .or(walk.modified)
-            .or_else(|| look.store.recorded_at(&entry.digest));
+        let modified = || look.store.recorded_at(&entry.digest);
+        listed.recorded = listed.recorded.or_else(modified);
         listed.used_by = look.project.uses(name, &walk.seen);
         listed.platforms.sort();
         listed.platforms.dedup();
@@ -177,11 +172,12 @@ impl Walk<'_> {
         if self.seen.contains(&entry.digest) {
             return;
         }
-        let Some((bytes, modified)) = self.sight.document(entry) else {
+        let Some((bytes, file)) = self.sight.document(entry) else {
             self.seen.insert(entry.digest);
             return;
         };
-        self.modified = self.modified.or(modified);
+        let modified = || file.metadata().and_then(|found| found.modified()).ok();
+        self.listed.recorded = self.listed.recorded.or_else(modified);
         self.count(entry);
         match document::read(&bytes, None) {
             Ok(Document::Index(children)) if depth > 0 => {

@@ -1,6 +1,7 @@
 //! `rbuild cache ls|verify|prune|rm|dir`; `warm`, `export` and `import` have files of their own.
 
 use std::collections::BTreeSet;
+use std::fmt;
 use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -116,16 +117,15 @@ fn digests_in(path: &Path) -> Result<BTreeSet<Digest>> {
 }
 
 fn row(listed: &Listed, now: SystemTime) -> String {
-    let platforms: Vec<String> = listed.platforms.iter().map(ToString::to_string).collect();
     let state = if listed.full { "full" } else { "metadata" };
     format!(
         "{}\t{}\t{}\t{state}\t{} bytes\t{}\t{}\n",
         or_dash(listed.name.as_deref().map(report::escaped)),
         listed.digest,
-        joined(&platforms),
+        Joined(&listed.platforms),
         listed.size,
         since(listed.recorded, now),
-        joined(&listed.used_by),
+        Joined(&listed.used_by),
     )
 }
 
@@ -133,9 +133,17 @@ fn or_dash(text: Option<String>) -> String {
     text.unwrap_or_else(|| "-".to_owned())
 }
 
-fn joined<T: AsRef<str>>(words: &[T]) -> String {
-    let words: Vec<&str> = words.iter().map(AsRef::as_ref).collect();
-    or_dash((!words.is_empty()).then(|| words.join(",")))
+/// Words with commas between them, or `-`.
+struct Joined<'a, T>(&'a [T]);
+
+impl<T: fmt::Display> fmt::Display for Joined<'_, T> {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Some((first, others)) = self.0.split_first() else {
+            return out.write_str("-");
+        };
+        first.fmt(out)?;
+        others.iter().try_for_each(|one| write!(out, ",{one}"))
+    }
 }
 
 fn since(time: Option<SystemTime>, now: SystemTime) -> String {

@@ -14,7 +14,6 @@ use std::os::unix::fs::MetadataExt;
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::path::PathBuf;
-use std::time::SystemTime;
 
 use rustix::fs::OFlags;
 
@@ -23,7 +22,7 @@ use crate::digest::Digest;
 use crate::interrupt;
 
 /// In bytes; what most documents need one read for. A larger size is believed as far as the bytes come.
-const READ_AT_ONCE: u64 = 64 * 1024;
+pub(super) const READ_AT_ONCE: u64 = 64 * 1024;
 
 /// Which file it was, whatever its name is by now: device and inode.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,7 +55,6 @@ pub(super) struct Regular {
     /// In bytes.
     pub(super) size: u64,
     pub(super) identity: Identity,
-    pub(super) modified: Option<SystemTime>,
 }
 
 /// Opens `path` for reading without following a link in its last part and without ever blocking.
@@ -84,11 +82,6 @@ fn try_open(path: &Path, options: &mut OpenOptions) -> io::Result<Found> {
     let file = options
         .custom_flags(flags.bits().cast_signed())
         .open(path)?;
-    measured(file)
-}
-
-/// What a file is that was opened so that it could be anything.
-pub(super) fn measured(file: File) -> io::Result<Found> {
     let found = file.metadata()?;
     if !found.is_file() {
         return Ok(odd(&found));
@@ -96,7 +89,6 @@ pub(super) fn measured(file: File) -> io::Result<Found> {
     Ok(Found::Regular(Regular {
         size: found.len(),
         identity: Identity::of(&found),
-        modified: found.modified().ok(),
         file,
     }))
 }

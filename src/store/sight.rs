@@ -1,12 +1,12 @@
-//! A look at many blobs: their directory is listed once and opened once, so that each costs a call or five and no walk along a path.
+//! A look at many blobs: their directory is listed once and opened once, so that each costs a call or three and no walk along a path.
 //!
 //! What it sees is good for a list. Nothing is moved away, and what cannot be read counts as not here.
 
 use std::collections::HashSet;
 use std::fs::File;
 use std::io;
+use std::io::Read;
 use std::path::Path;
-use std::time::SystemTime;
 
 use rustix::fs::AtFlags;
 use rustix::fs::Dir;
@@ -19,8 +19,7 @@ use rustix::fs::statat;
 use super::Error;
 use super::Store;
 use super::blob::DOCUMENT_LIMIT;
-use super::regular;
-use super::regular::Found;
+use super::regular::READ_AT_ONCE;
 use crate::digest::Descriptor;
 use crate::digest::Digest;
 
@@ -74,17 +73,17 @@ impl Sight {
         })
     }
 
-    /// A manifest, index or config of that size which matches its digest, and when it was written or used last.
-    pub(crate) fn document(&self, blob: &Descriptor) -> Option<(Vec<u8>, Option<SystemTime>)> {
+    /// A manifest, index or config of that size which matches its digest, and its file.
+    pub(crate) fn document(&self, blob: &Descriptor) -> Option<(Vec<u8>, File)> {
         let flags = OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let name = blob.digest.hex_bytes();
-        let file = openat(self.of(blob)?, &name[..], flags, Mode::empty()).ok()?;
-        let Found::Regular(found) = regular::measured(file.into()).ok()? else {
-            return None;
-        };
-        let (size, modified) = (found.size, found.modified);
-        let bytes = found.read(DOCUMENT_LIMIT).ok()??;
-        (size == blob.size && Digest::of(&bytes) == blob.digest).then_some((bytes, modified))
+        let (name, size) = (blob.digest.hex_bytes(), blob.size);
+        let directory = self.of(blob).filter(|_| size <= DOCUMENT_LIMIT)?;
+        let file = File::from(openat(directory, &name[..], flags, Mode::empty()).ok()?);
+        // Only its directory entry was looked at: the digest says whether it is what it should be.
+        let mut bytes = Vec::with_capacity(usize::try_from(size.min(READ_AT_ONCE)).ok()?);
+        (&file).take(size).read_to_end(&mut bytes).ok()?;
+        let is_whole = bytes.len() as u64 == size && Digest::of(&bytes) == blob.digest;
+        is_whole.then_some((bytes, file))
     }
 
     /// The directory, if it has such a file.
@@ -111,9 +110,10 @@ mod tests {
         for blob in [&here, &absent, &longer] {
             assert_eq!(sight.holds(blob), home.store.holds(blob));
         }
-        let (bytes, modified) = sight.document(&here).expect("sound");
+        let (bytes, file) = sight.document(&here).expect("sound");
         assert_eq!(bytes, b"{}");
-        assert_eq!(modified, home.store.recorded_at(&here.digest));
+        let modified = file.metadata().and_then(|found| found.modified());
+        assert_eq!(modified.ok(), home.store.recorded_at(&here.digest));
         assert!(sight.document(&absent).is_none() && sight.document(&longer).is_none());
     }
 
