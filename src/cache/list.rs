@@ -73,41 +73,41 @@ pub(crate) fn built_on(images: &Store) -> Result<BTreeSet<Digest>> {
         let document = json::parse(&images.peek_document(&entry.digest)?).ok()?;
         document.pointer(BASE_DIGEST)?.as_str()?.parse().ok()
     };
-    Ok(images.entries()?.into_iter().filter_map(base_of).collect())
+    Ok(images.each_entry()?.filter_map(base_of).collect())
 }
 
 /// The entries of the store, each name and digest once, sorted by both.
 pub(crate) fn list(store: &Store, project: &Project) -> Result<Vec<Listed>> {
-    let mut entries: Vec<(Option<String>, Descriptor)> = Vec::new();
-    let mut seen = BTreeSet::new();
-    for entry in store.entries()? {
+    let named = |entry: Descriptor| {
         let name = entry.annotation(media::REF_NAME).map(str::to_owned);
-        if seen.insert((name.clone(), entry.digest)) {
-            entries.push((name, entry));
-        }
-    }
-    let mut listed = walk_all(&entries, (store, project));
-    listed.sort_by(|one, other| (&one.name, one.digest).cmp(&(&other.name, other.digest)));
-    Ok(listed)
+        (name, entry.bare())
+    };
+    let mut entries: Vec<(Option<String>, Descriptor)> = store.each_entry()?.map(named).collect();
+    entries.sort_by(|(one, left), (other, right)| (one, left.digest).cmp(&(other, right.digest)));
+    entries.dedup_by(|(one, left), (other, right)| one == other && left.digest == right.digest);
+    Ok(walk_all(&mut entries, (store, project)))
 }
 
-/// Walks over all entries, a share on each core.
+/// Walks over all entries, a share on each core; takes their names.
 fn walk_all(
-    entries: &[(Option<String>, Descriptor)],
+    entries: &mut [(Option<String>, Descriptor)],
     (store, project): (&Store, &Project),
 ) -> Vec<Listed> {
     let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
-    let share = entries.len().div_ceil(threads).max(1);
-    let over = |(name, entry): &(Option<String>, Descriptor)| {
-        Walk::over(entry, name.clone(), (store, project))
+    let count = entries.len();
+    let share = count.div_ceil(threads).max(1);
+    let over = |(name, entry): &mut (Option<String>, Descriptor)| {
+        Walk::over(entry, name.take(), (store, project))
     };
     std::thread::scope(|scope| {
-        let walk = |share| scope.spawn(move || <[_]>::iter(share).map(over).collect::<Vec<_>>());
-        let workers: Vec<_> = entries.chunks(share).map(walk).collect();
-        let walked = workers
-            .into_iter()
-            .map(|worker| worker.join().expect("a walk does not panic"));
-        walked.flatten().collect()
+        let walk =
+            |share| scope.spawn(move || <[_]>::iter_mut(share).map(over).collect::<Vec<_>>());
+        let workers: Vec<_> = entries.chunks_mut(share).map(walk).collect();
+        let mut all = Vec::with_capacity(count);
+        for worker in workers {
+            all.append(&mut worker.join().expect("a walk does not panic"));
+        }
+        all
     })
 }
 

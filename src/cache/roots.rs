@@ -54,7 +54,8 @@ pub(super) struct Entry {
     pub(super) is_ours: bool,
     /// When it was pulled, asked for, built or built on last.
     pub(super) used: Option<SystemTime>,
-    below: BTreeSet<Digest>,
+    /// Sorted.
+    below: Box<[Digest]>,
 }
 
 /// The stores with all that is in them, and who needs it. Held alone for as long as it lives.
@@ -103,7 +104,7 @@ impl<'a> Needs<'a> {
         for (place, store) in stores.iter().enumerate() {
             needs.blobs.push(store.seen()?);
             needs.victims.push(BTreeMap::new());
-            for one in store.entries()? {
+            for one in store.each_entry()? {
                 let below = links.below(&one.digest)?;
                 needs.add(Entry::of(&one, (place, parts[place]), (store, below)));
             }
@@ -279,12 +280,12 @@ impl Entry {
             is_ours: part == Part::Build || asked.is_some(),
             used: last_use(asked, &one.digest, store),
             name,
-            below,
+            below: below.into_iter().collect(),
         }
     }
 
     pub(super) fn leads_to(&self, digest: &Digest) -> bool {
-        self.below.contains(digest)
+        self.below.binary_search(digest).is_ok()
     }
 
     fn key(&self) -> (Option<&str>, Digest) {

@@ -136,6 +136,11 @@ impl Regular {
         Ok((bytes.len() as u64 <= limit).then_some(bytes))
     }
 
+    /// All bytes, to be read once, or `None` when there are more than `limit`; what is added meanwhile is cut off there.
+    pub(super) fn up_to(self, limit: u64) -> Option<impl Read> {
+        (self.size <= limit).then(|| Checked(self.file).take(limit))
+    }
+
     /// The digest of all bytes, in constant memory.
     pub(super) fn digest(self) -> io::Result<Digest> {
         Ok(Digest::of_reader(&mut Checked(self.file))?.0)
