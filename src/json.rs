@@ -5,8 +5,9 @@
 //! sorted, because typed maps serialise in another order on every run. Never re-serialise a manifest of others: raw bytes are sacred.
 
 use std::fmt;
+use std::io::Read;
 
-use serde::de::{self, Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde::de::{self, Deserialize, DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::map::Entry;
 use serde_json::{Map, Number, Value};
 
@@ -18,6 +19,94 @@ pub(crate) fn canonical(value: &Value) -> Vec<u8> {
 /// Parses one JSON document; the error is the parser's own text with line and column.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, serde_json::Error> {
     serde_json::from_slice::<Strict>(bytes).map(|strict| strict.0)
+}
+
+/// A document with the list of one of its fields apart.
+pub(crate) struct Apart {
+    /// The other fields.
+    pub(crate) rest: Map<String, Value>,
+    /// Each item as [`canonical`] writes it. None where there is no such field; an empty list where it is null, as Go programs write it.
+    pub(crate) items: Option<Vec<Box<str>>>,
+}
+
+/// As [`parse`], for an object that may have so many items in the list `field` that values, ten times their text, would fill the memory.
+/// Items after the first `most` and one more are read and forgotten. Anything but a list in that field is an error.
+pub(crate) fn parse_apart(
+    reader: impl Read,
+    (field, most): (&str, usize),
+) -> Result<Apart, serde_json::Error> {
+    let mut document = serde_json::Deserializer::from_reader(reader);
+    let apart = Field(field, most).deserialize(&mut document)?;
+    document.end()?;
+    Ok(apart)
+}
+
+struct Field<'a>(&'a str, usize);
+
+impl<'de> DeserializeSeed<'de> for Field<'_> {
+    type Value = Apart;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Apart, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Field<'_> {
+    type Value = Apart;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a JSON object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut access: A) -> Result<Apart, A::Error> {
+        let (mut rest, mut items) = (Map::new(), None);
+        while let Some(key) = access.next_key::<String>()? {
+            let is_new = match key == self.0 {
+                true => items
+                    .replace(access.next_value_seed(Items(self.1))?)
+                    .is_none(),
+                false => rest
+                    .insert(key.clone(), access.next_value::<Strict>()?.0)
+                    .is_none(),
+            };
+            if !is_new {
+                return Err(de::Error::custom(format!("duplicate key `{key}`")));
+            }
+        }
+        Ok(Apart { rest, items })
+    }
+}
+
+struct Items(usize);
+
+impl<'de> DeserializeSeed<'de> for Items {
+    type Value = Vec<Box<str>>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Items {
+    type Value = Vec<Box<str>>;
+
+    fn expecting(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        out.write_str("a list")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
+        let mut items = Vec::new();
+        while let Some(Strict(item)) = access.next_element()? {
+            if items.len() <= self.0 {
+                items.push(item.to_string().into_boxed_str());
+            }
+        }
+        Ok(items)
+    }
 }
 
 struct Strict(Value);
@@ -114,6 +203,38 @@ mod tests {
             .expect_err("too deep")
             .to_string();
         assert!(error.contains("recursion limit"), "{error}");
+    }
+
+    #[test]
+    fn a_list_apart_is_read_as_strictly_as_a_whole_document() {
+        let apart = |text: &[u8]| parse_apart(text, ("l", 2));
+        let good = apart(br#"{"b":1,"l":[{"y":1,"x":2},7,[8],9],"a":null}"#).expect("valid");
+        assert_eq!(canonical(&Value::Object(good.rest)), br#"{"a":null,"b":1}"#);
+        let items = good.items.expect("a list");
+        assert_eq!(
+            items.join(" "),
+            r#"{"x":2,"y":1} 7 [8]"#,
+            "two, and one more"
+        );
+        assert!(apart(b"{}").expect("valid").items.is_none());
+        assert!(apart(br#"{"l":null}"#).expect("valid").items.is_some());
+        for bad in [
+            &b"[]"[..],
+            br#"{"l":{}}"#,
+            br#"{"l":1}"#,
+            br#"{"l":[],"l":[]}"#,
+            br#"{"a":1,"l":[],"a":1}"#,
+            br#"{"l":[{"a":1,"a":2}]}"#,
+            b"{\"l\":[\"\xff\"]}",
+            b"\xef\xbb\xbf{\"l\":[]}",
+            br#"{"l":[]} 1"#,
+            br#"{"l":["#,
+            b"",
+        ] {
+            assert!(apart(bad).is_err(), "{:?}", String::from_utf8_lossy(bad));
+        }
+        let deep = format!("{{\"l\":[{}", "[".repeat(100_000));
+        assert!(apart(deep.as_bytes()).is_err());
     }
 
     #[test]

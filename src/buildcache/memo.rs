@@ -8,6 +8,8 @@
 //! after the note then has another ctime. Both come from file systems, never from our clock, and `touch` cannot set a ctime.
 
 use std::fs;
+use std::io;
+use std::io::Write;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::time::SystemTime;
@@ -19,6 +21,7 @@ use serde_json::{Value, json};
 
 use crate::digest::Descriptor;
 use crate::digest::Digest;
+use crate::digest::Hashing;
 use crate::json;
 use crate::layer;
 use crate::layer::Content;
@@ -147,17 +150,19 @@ impl Stat {
             times: Vec::new(),
             length: 0,
         };
-        let mut all = Vec::new();
+        let mut key = Hashing::new(io::sink());
+        write!(key, "{}", json!({"assembly": layer::ASSEMBLY}))?;
+        // One entry after the other: as one document, those of a large tree would take more memory than its layer.
         for entry in entries {
-            all.push(json!({
+            let seen = json!({
                 "path": entry.path,
                 "content": stat.look(&entry.content)?,
                 "mode": entry.mode,
                 "owner": [entry.owner.0, entry.owner.1],
-            }));
+            });
+            key.write_all(&json::canonical(&seen))?;
         }
-        let key = json!({"assembly": layer::ASSEMBLY, "entries": all});
-        stat.key = Digest::of(&json::canonical(&key));
+        stat.key = key.finish().0;
         Ok(stat)
     }
 

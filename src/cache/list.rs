@@ -6,7 +6,6 @@ use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use anyhow::Result;
-use serde_json::Value;
 
 use crate::base::Asked;
 use crate::base::document::{self, Document, Manifest};
@@ -14,7 +13,7 @@ use crate::digest::{Descriptor, Digest};
 use crate::json;
 use crate::media::{self, DEEPEST};
 use crate::platform::Platform;
-use crate::store::{Sight, Store};
+use crate::store::{IndexEntry, Sight, Store};
 
 /// One entry of a store's index, as `cache ls` shows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -74,7 +73,7 @@ pub(crate) fn built_on(images: &Store) -> Result<BTreeSet<Digest>> {
         let document = json::parse(&images.peek_document(&entry.digest)?).ok()?;
         document.pointer(BASE_DIGEST)?.as_str()?.parse().ok()
     };
-    Ok(images.entries()?.into_iter().filter_map(base_of).collect())
+    Ok(images.each_entry()?.filter_map(base_of).collect())
 }
 
 /// The entries of the store, each name and digest once, sorted by both.
@@ -82,7 +81,7 @@ pub(crate) fn list(store: &Store, project: &Project) -> Result<Vec<Listed>> {
     let (entries, sight) = std::thread::scope(|scope| {
         let sight = scope.spawn(|| store.sight());
         (
-            store.entry_values(),
+            store.unread_entries(),
             sight.join().expect("a look does not panic"),
         )
     });
@@ -108,7 +107,7 @@ struct Look<'a> {
 
 impl Look<'_> {
     /// A share of the entries on each core.
-    fn at_all(&self, mut entries: Vec<Value>) -> Vec<Listed> {
+    fn at_all(&self, mut entries: Vec<IndexEntry>) -> Vec<Listed> {
         let threads = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let share = entries.len().div_ceil(threads);
         std::thread::scope(|scope| {
@@ -125,8 +124,8 @@ impl Look<'_> {
         })
     }
 
-    fn at_some(&self, entries: impl Iterator<Item = Value>) -> Vec<Listed> {
-        let entries = entries.filter_map(|entry| Descriptor::from_value(entry).ok());
+    fn at_some(&self, entries: impl Iterator<Item = IndexEntry>) -> Vec<Listed> {
+        let entries = entries.filter_map(|entry| entry.descriptor());
         entries.map(|entry| Walk::over(&entry, self)).collect()
     }
 }

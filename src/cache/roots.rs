@@ -54,7 +54,8 @@ pub(super) struct Entry {
     pub(super) is_ours: bool,
     /// When it was pulled, asked for, built or built on last.
     pub(super) used: Option<SystemTime>,
-    below: BTreeSet<Digest>,
+    /// Sorted.
+    below: Box<[Digest]>,
 }
 
 /// The stores with all that is in them, and who needs it. Held alone for as long as it lives.
@@ -115,7 +116,7 @@ impl<'a> Needs<'a> {
                     .extend(store.made()?.into_iter().map(|made| (place, made)));
             }
             let asked = Asked::of(store);
-            for one in store.entries()? {
+            for one in store.each_entry()? {
                 let below = links.below(&one.digest)?;
                 needs.add(Entry::of(
                     &one,
@@ -319,12 +320,12 @@ impl Entry {
             is_ours: part == Part::Build || asked.is_some(),
             used: last_use(asked, &one.digest, store),
             name,
-            below,
+            below: below.into_iter().collect(),
         }
     }
 
     pub(super) fn leads_to(&self, digest: &Digest) -> bool {
-        self.below.contains(digest)
+        self.below.binary_search(digest).is_ok()
     }
 
     fn key(&self) -> (Option<&str>, Digest) {

@@ -17,7 +17,7 @@ use crate::media::LARGEST_BLOB;
 use crate::store::{self, Staging, Store, entries_of};
 
 /// In bytes; the largest index.json, and the largest blob.
-const INDEX: u64 = 16 << 20;
+const INDEX: u64 = 24 << 20;
 /// An `oci-layout` file has about thirty bytes.
 const LAYOUT: u64 = 64 << 10;
 const BUFFER: usize = 128 << 10;

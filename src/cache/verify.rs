@@ -75,10 +75,7 @@ fn look_at_each(
 }
 
 fn dangling(store: &Store) -> Result<Vec<String>> {
-    let absent = store
-        .entries()?
-        .into_iter()
-        .filter(|entry| !store.holds(entry));
+    let absent = store.each_entry()?.filter(|entry| !store.holds(entry));
     let name = |entry: &Descriptor| entry.annotation(media::REF_NAME).map(str::to_owned);
     Ok(absent
         .map(|entry| name(&entry).unwrap_or_else(|| entry.digest.to_string()))
@@ -139,7 +136,7 @@ fn fetch(store: &Store, source: &Source, registry: &Registry) -> Result<()> {
 /// Where each blob below a named entry can be had.
 fn sources(store: &Store) -> Result<BTreeMap<Digest, Source>> {
     let mut found = BTreeMap::new();
-    for entry in store.entries()? {
+    for entry in store.each_entry()? {
         let name = entry.annotation(media::REF_NAME);
         if let Some(from) = name.and_then(|name| name.parse::<Reference>().ok()) {
             add(store, (&from, &entry, DEEPEST), &mut found);

@@ -36,6 +36,8 @@ use crate::words::counted;
 
 /// In bytes; a lock file has a few hundred for each base.
 const LOCK_LIMIT: u64 = 8 * 1024 * 1024;
+/// So many rows of a list are printed with one call.
+const AT_ONCE: usize = 1000;
 
 pub(crate) fn run(action: &CacheAction, world: &World) -> Result<()> {
     match action {
@@ -63,8 +65,11 @@ fn list(world: &World) -> Result<()> {
     let notes = report::notes(false);
     let project = project(world, &notes)?;
     let listed = cache::list(&stores::look(IMG, world, &notes)?, &project)?;
-    let rows = listed.iter().map(|one| row(one, world.now));
-    report::answer(&rows.collect::<String>())
+    // All rows at once would take as much memory as the list itself.
+    listed.chunks(AT_ONCE).try_for_each(|some| {
+        let rows = some.iter().map(|one| row(one, world.now));
+        report::answer(&rows.collect::<String>())
+    })
 }
 
 /// What of the cache is needed here. A configuration that cannot be read is the error of a build, not of a question.

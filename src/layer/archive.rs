@@ -122,7 +122,7 @@ fn open(source: &Path) -> Result<(File, u64), Fault> {
 
 /// Copies exactly `size` bytes, and fails when the file has fewer or more of them by now.
 fn copy(mut file: File, size: u64, source: &Path, out: &mut impl Write) -> Result<()> {
-    let mut buffer = vec![0; STEP];
+    let mut buffer = vec![0; size.clamp(1, STEP as u64) as usize];
     let mut left = size;
     while left > 0 {
         interrupt::check()?;

@@ -7,16 +7,14 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
-use serde_json::Value;
 use tempfile::TempDir;
 
 use super::Error;
 use super::Store;
 use super::index::ENTRY_LIMIT;
+use super::index::Entry;
 use super::index::Index;
 use super::index::LIMIT;
-use super::index::digest_of;
-use super::index::ref_name;
 use super::quarantine;
 use super::writer::Standing;
 use crate::digest::Descriptor;
@@ -77,9 +75,7 @@ impl Store {
         self.prepare()?;
         let lock = self.lock()?;
         let mut index = self.mend_index(&lock)?;
-        let before = index.clone();
-        index.enter(entries);
-        if index != before {
+        if index.enter(entries) {
             self.write_index(&lock, &index)?;
         }
         entries.iter().for_each(|entry| self.touch(&entry.digest));
@@ -106,18 +102,24 @@ impl Store {
 }
 
 impl Index {
-    fn enter(&mut self, entries: &[Descriptor]) {
-        let values: Vec<Value> = entries.iter().map(Descriptor::to_value).collect();
-        let taken: BTreeSet<&str> = values.iter().filter_map(ref_name).collect();
-        let is_taken = |entry: &Value| ref_name(entry).is_some_and(|name| taken.contains(name));
+    /// Says whether anything changed.
+    fn enter(&mut self, entries: &[Descriptor]) -> bool {
+        let entries: Vec<Entry> = entries.iter().map(Entry::of).collect();
+        let same: BTreeSet<&Entry> = entries.iter().collect();
+        let taken: BTreeSet<String> = entries.iter().filter_map(Entry::name).collect();
+        let is_taken = |entry: &Entry| entry.name().is_some_and(|name| taken.contains(&name));
+        let count = self.entries.len();
         self.entries
-            .retain(|entry| values.contains(entry) || !is_taken(entry));
-        let known: BTreeSet<Digest> = self.entries.iter().filter_map(digest_of).collect();
-        let is_news = |entry: &&Value| match ref_name(entry) {
-            Some(_) => !self.entries.contains(entry),
-            None => !digest_of(entry).is_some_and(|digest| known.contains(&digest)),
+            .retain(|entry| same.contains(entry) || !is_taken(entry));
+        let known: BTreeSet<Digest> = self.entries.iter().filter_map(Entry::digest).collect();
+        let here: BTreeSet<&Entry> = self.entries.iter().collect();
+        let is_news = |entry: &&Entry| match entry.name() {
+            Some(_) => !here.contains(entry),
+            None => !entry.digest().is_some_and(|digest| known.contains(&digest)),
         };
-        let news: Vec<Value> = values.iter().filter(is_news).cloned().collect();
+        let news: Vec<Entry> = entries.iter().filter(is_news).cloned().collect();
+        let is_changed = self.entries.len() != count || !news.is_empty();
         self.entries.extend(news);
+        is_changed
     }
 }

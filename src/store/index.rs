@@ -4,12 +4,15 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::BufReader;
+use std::io::Read;
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
 use std::path::PathBuf;
 
 use serde_json::Map;
 use serde_json::Value;
+use serde_json::json;
 
 use super::Error;
 use super::Role;
@@ -21,26 +24,30 @@ use super::regular::Identity;
 use crate::digest::Descriptor;
 use crate::digest::Digest;
 use crate::json;
+use crate::json::Apart;
 use crate::media;
 use crate::media::CONTAINERD_NAME;
 use crate::media::REF_NAME;
 
 /// In bytes.
-pub(super) const LIMIT: u64 = 16 * 1024 * 1024;
+pub(super) const LIMIT: u64 = 24 * 1024 * 1024;
 pub(super) const ENTRY_LIMIT: usize = 100_000;
 
 impl Store {
     /// What the index lists, in its order; entries that are no descriptors of ours are passed over.
     pub(crate) fn entries(&self) -> Result<Vec<Descriptor>, Error> {
-        let values = self.entry_values()?.into_iter();
-        Ok(values
-            .filter_map(|value| Descriptor::from_value(value).ok())
-            .collect())
+        Ok(self.each_entry()?.collect())
     }
 
-    /// As [`Store::entries`], as they stand there.
-    pub(crate) fn entry_values(&self) -> Result<Vec<Value>, Error> {
+    /// As [`Store::entries`], as they stand there: whoever looks at all of them reads them on all cores.
+    pub(crate) fn unread_entries(&self) -> Result<Vec<Entry>, Error> {
         Ok(self.load_index()?.entries)
+    }
+
+    /// As [`Store::entries`], one after the other: all of them together may take ten times the memory of the index.
+    pub(crate) fn each_entry(&self) -> Result<impl Iterator<Item = Descriptor> + use<>, Error> {
+        let entries = self.load_index()?.entries.into_iter();
+        Ok(entries.filter_map(|entry| entry.descriptor()))
     }
 
     /// The last entry with one of these names. A cache that others could write to is not believed a name (a digest is proof of itself).
@@ -51,7 +58,10 @@ impl Store {
                 .filter_map(|key| entry.annotation(key))
                 .any(|name| names.iter().any(|wanted| wanted == name))
         };
-        let found = self.load_index()?.descriptors().filter(has_name).last();
+        let index = self.load_index()?;
+        let may_be = |entry: &&Entry| names.iter().any(|name| entry.mentions(name));
+        let entries = index.entries.iter().rev().filter(may_be);
+        let found = entries.filter_map(Entry::descriptor).find(has_name);
         if found.is_some() && self.role == Role::Cache {
             self.refuse_distrusted()?;
         }
@@ -63,9 +73,11 @@ impl Store {
         self.prepare()?;
         let lock = self.lock()?;
         let mut index = self.mend_index(&lock)?;
-        index.entries.retain(|entry| ref_name(entry) != Some(name));
+        let has_name =
+            |entry: &Entry| entry.mentions(name) && entry.name().as_deref() == Some(name);
+        index.entries.retain(|entry| !has_name(entry));
         let named = descriptor.clone().annotated(REF_NAME, name);
-        index.entries.push(named.to_value());
+        index.entries.push(Entry::of(&named));
         self.write_index(&lock, &index)?;
         self.touch(&descriptor.digest);
         drop(self.sweep(&lock)); // the name is written; leftovers can wait
@@ -76,9 +88,11 @@ impl Store {
     pub(super) fn forget(&self, lock: &Lock, digests: &BTreeSet<Digest>) -> Result<(), Error> {
         let mut index = self.mend_index(lock)?;
         let count = index.entries.len();
-        index
-            .entries
-            .retain(|entry| !digest_of(entry).is_some_and(|digest| digests.contains(&digest)));
+        index.entries.retain(|entry| {
+            !entry
+                .digest()
+                .is_some_and(|digest| digests.contains(&digest))
+        });
         match index.entries.len() == count {
             true => Ok(()),
             false => self.write_index(lock, &index),
@@ -130,8 +144,42 @@ fn distrust(owner: u32, mode: u32, ours: u32) -> Option<String> {
 /// What an `index.json` holds; `rest` is every field but the entries.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Index {
-    pub(super) entries: Vec<Value>,
+    pub(super) entries: Vec<Entry>,
     rest: Map<String, Value>,
+}
+
+/// One entry in its canonical text: there may be a hundred thousand, and as a value each takes ten times the memory.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Entry(Box<str>);
+
+impl Entry {
+    pub(super) fn of(descriptor: &Descriptor) -> Entry {
+        Entry(descriptor.to_value().to_string().into_boxed_str())
+    }
+
+    /// `None` for what is no descriptor of ours.
+    pub(crate) fn descriptor(&self) -> Option<Descriptor> {
+        serde_json::from_str(&self.0).ok()
+    }
+
+    pub(super) fn digest(&self) -> Option<Digest> {
+        self.value().get("digest")?.as_str()?.parse().ok()
+    }
+
+    pub(super) fn name(&self) -> Option<String> {
+        let value = self.value();
+        let name = value.get("annotations")?.get(REF_NAME)?.as_str()?;
+        Some(name.to_owned())
+    }
+
+    /// Whether this text is somewhere in it: if not, it need not be looked at more closely.
+    fn mentions(&self, text: &str) -> bool {
+        self.0.contains(&json!(text).to_string())
+    }
+
+    fn value(&self) -> Value {
+        serde_json::from_str(&self.0).unwrap_or_default()
+    }
 }
 
 /// What is at the place of an `index.json`.
@@ -149,14 +197,12 @@ pub(super) fn read(path: &Path) -> Result<State, Error> {
         Found::Regular(found) => found,
     };
     let identity = found.identity;
-    let bytes = found
-        .read(LIMIT)
-        .map_err(|error| Error::of_io("read", path, error))?
-        .ok_or_else(|| too_large(path))?;
-    match Index::parse(&bytes) {
-        Some(index) if index.entries.len() > ENTRY_LIMIT => Err(too_large(path)),
-        Some(index) => Ok(State::Good(index)),
-        None => Ok(State::Damaged(identity)),
+    let reader = found.up_to(LIMIT).ok_or_else(|| too_large(path))?;
+    match Index::read(BufReader::new(reader)) {
+        Ok(Some(index)) if index.entries.len() > ENTRY_LIMIT => Err(too_large(path)),
+        Ok(Some(index)) => Ok(State::Good(index)),
+        Err(error) if error.is_io() => Err(Error::of_io("read", path, error.into())),
+        Ok(None) | Err(_) => Ok(State::Damaged(identity)),
     }
 }
 
@@ -175,25 +221,22 @@ impl Index {
         }
     }
 
-    /// Go programs write an empty list as `null`.
     pub(super) fn parse(bytes: &[u8]) -> Option<Index> {
-        let Value::Object(mut rest) = json::parse(bytes).ok()? else {
-            return None;
-        };
-        match rest.remove("manifests")? {
-            Value::Array(entries) => Some(Index { entries, rest }),
-            Value::Null => Some(Index {
-                entries: Vec::new(),
-                rest,
-            }),
-            _ => None,
-        }
+        Index::read(bytes).ok()?
+    }
+
+    /// `None` without a list of entries. Of more than may be, one more is kept.
+    fn read(reader: impl Read) -> Result<Option<Index>, serde_json::Error> {
+        let Apart { rest, items } = json::parse_apart(reader, ("manifests", ENTRY_LIMIT))?;
+        let entries = items.map(|items| items.into_iter().map(Entry).collect());
+        Ok(entries.map(|entries| Index { entries, rest }))
     }
 
     pub(super) fn descriptors(&self) -> impl Iterator<Item = Descriptor> {
-        self.entries.iter().filter_map(to_descriptor)
+        self.entries.iter().filter_map(Entry::descriptor)
     }
 
+    /// As [`json::canonical`] would write it, had the entries been values.
     fn bytes(&self) -> Vec<u8> {
         let mut document = self.rest.clone();
         document
@@ -202,21 +245,23 @@ impl Index {
         document
             .entry("mediaType")
             .or_insert_with(|| Value::from(media::OCI_INDEX));
-        document.insert("manifests".to_owned(), Value::from(self.entries.clone()));
-        json::canonical(&Value::Object(document))
+        let before = |key: &str| key < "manifests";
+        let length: usize = self.entries.iter().map(|entry| entry.0.len() + 1).sum();
+        let mut text = String::with_capacity(length + 1024);
+        text.push('{');
+        let field = |(key, value): (&String, &Value)| format!("{}:{value},", json!(key));
+        text.extend(document.iter().filter(|(key, _)| before(key)).map(field));
+        text += "\"manifests\":[";
+        for (place, entry) in self.entries.iter().enumerate() {
+            text += if place == 0 { "" } else { "," };
+            text += &entry.0;
+        }
+        text += "],";
+        text.extend(document.iter().filter(|(key, _)| !before(key)).map(field));
+        text.pop();
+        text.push('}');
+        text.into_bytes()
     }
-}
-
-pub(super) fn to_descriptor(entry: &Value) -> Option<Descriptor> {
-    Descriptor::from_value(entry.clone()).ok()
-}
-
-pub(super) fn digest_of(entry: &Value) -> Option<Digest> {
-    entry.get("digest")?.as_str()?.parse().ok()
-}
-
-pub(super) fn ref_name(entry: &Value) -> Option<&str> {
-    entry.get("annotations")?.get(REF_NAME)?.as_str()
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ use serde_json::Value;
 use super::Error;
 use super::Store;
 use super::index;
+use super::index::Entry;
 use super::index::Index;
 use super::index::State;
 use super::lock::Lock;
@@ -75,11 +76,11 @@ impl Store {
         };
         index
             .entries
-            .retain(|entry| index::to_descriptor(entry).is_none_or(|known| self.holds(&known)));
+            .retain(|entry| entry.descriptor().is_none_or(|known| self.holds(&known)));
         let known: BTreeSet<Digest> = index.descriptors().map(|entry| entry.digest).collect();
         let lost = self.roots()?;
         let lost = lost.iter().filter(|root| !known.contains(&root.digest));
-        index.entries.extend(lost.map(Descriptor::to_value));
+        index.entries.extend(lost.map(Entry::of));
         Ok(index)
     }
 

@@ -40,6 +40,7 @@ use crate::notes::Notes;
 pub(crate) use blob::Blob;
 pub(crate) use carry::{Staging, entries_of};
 pub(crate) use claim::Alone;
+pub(crate) use index::Entry as IndexEntry;
 pub(crate) use made::Made;
 pub(crate) use reach::Links;
 pub(crate) use remove::{Seen, Victims};

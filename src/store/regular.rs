@@ -140,6 +140,11 @@ impl Regular {
         Ok(Some(bytes))
     }
 
+    /// All bytes, to be read once, or `None` when there are more than `limit`; what is added meanwhile is cut off there.
+    pub(super) fn up_to(self, limit: u64) -> Option<impl Read> {
+        (self.size <= limit).then(|| Checked(self.file).take(limit))
+    }
+
     /// The digest of all bytes, in constant memory.
     pub(super) fn digest(self) -> io::Result<Digest> {
         Ok(Digest::of_reader(&mut Checked(self.file))?.0)

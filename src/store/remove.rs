@@ -11,7 +11,6 @@ use std::time::SystemTime;
 use super::Error;
 use super::Store;
 use super::claim::Alone;
-use super::index;
 use super::regular;
 use super::temp;
 use crate::digest::Descriptor;
@@ -67,7 +66,9 @@ impl Store {
         let mut index = self.mend_index(&lock)?;
         let count = index.entries.len();
         index.entries.retain(|entry| {
-            !index::to_descriptor(entry).is_some_and(|one| (victims.entries)(&one))
+            !entry
+                .descriptor()
+                .is_some_and(|one| (victims.entries)(&one))
         });
         if index.entries.len() != count {
             self.write_index(&lock, &index)?;

@@ -284,7 +284,7 @@ fn h02_h06_an_index_that_is_none_or_leads_nowhere_is_refused() {
 
 #[test]
 fn l_an_index_beyond_the_limits_is_refused() {
-    let large = vec![b' '; (16 << 20) + 1];
+    let large = vec![b' '; (24 << 20) + 1];
     import(&with_index(&large)).ends_with(8);
     let entry =
         json!({"mediaType": "x", "digest": format!("sha256:{}", "0".repeat(64)), "size": 1});
