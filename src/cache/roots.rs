@@ -206,10 +206,10 @@ impl<'a> Needs<'a> {
         bytes
     }
 
-    /// Lets a kit or a record go; gives the bytes.
+    /// Lets a kit or a record go, but for what is written down about an image that stays; gives the bytes.
     pub(super) fn let_made_go(&mut self, place: usize) -> u64 {
         let (_, made) = &self.made[place];
-        if !self.unmade.insert(place) {
+        if self.is_needed(&made.key) || !self.unmade.insert(place) {
             return 0;
         }
         self.gone.push(Gone {

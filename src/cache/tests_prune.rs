@@ -12,6 +12,7 @@ use super::*;
 use crate::digest::Digest;
 use crate::notes::Notes;
 use crate::store::{Error, Store};
+use crate::testing::{self, BaseSpec};
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -64,7 +65,7 @@ impl Home {
     }
 }
 
-/// Written and read `days` after 1970 began.
+/// As if it had been written and read then.
 fn set(path: &Path, time: SystemTime) {
     let times = FileTimes::new().set_accessed(time).set_modified(time);
     let file = File::open(path).expect("there");
@@ -176,4 +177,23 @@ fn what_is_no_kit_and_no_record_of_ours_stays() {
     fs::write(home.store.root().join(".rbuild/kits/linker/notes"), "too").expect("written");
     home.prune(31, |_| {}).expect("pruned");
     assert!(strange.exists() && home.store.root().join(".rbuild/kits/linker/notes").exists());
+}
+
+#[test]
+fn what_is_written_down_about_an_image_stays_as_long_as_the_image() {
+    let home = home();
+    let image = testing::image(&home.store, &BaseSpec::default());
+    home.store.bind("r.example/x:1", &image).expect("bound");
+    let key = &image.digest;
+    home.store
+        .remember("origins", key, &json!({}))
+        .expect("written");
+    let records = home.store.root().join(".rbuild/records/origins");
+    let record = records.join(format!("{}.json", key.hex()));
+    set(&record, home.now - 40 * DAY);
+    home.prune(1, |limits| limits.max_used = Some(1 << 30))
+        .expect("pruned");
+    assert!(record.exists() && home.store.holds(&image));
+    home.prune(32, |_| {}).expect("pruned");
+    assert!(!record.exists() && !home.store.holds(&image));
 }
