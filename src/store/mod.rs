@@ -87,7 +87,7 @@ impl Store {
     }
 
     /// This store, waiting for locks as long as `other` does.
-    pub(crate) fn as_patient_as(self, other: &Store) -> Store {
+    pub(crate) fn with_patience_of(self, other: &Store) -> Store {
         Store {
             lock_timeout: other.lock_timeout,
             ..self
