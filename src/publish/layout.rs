@@ -31,7 +31,7 @@ pub(crate) fn look(directory: &Path, notes: &Notes) -> Result<()> {
 fn add(directory: &Path, images: &[Finished], shelves: &Shelves, notes: &Notes) -> Result<()> {
     let mut layout = Store::output(directory, notes)?;
     if let Some(store) = shelves.0.first() {
-        layout = layout.waiting_like(store);
+        layout = layout.with_patience_of(store);
     }
     layout.prepare()?;
     for image in images {

@@ -92,7 +92,7 @@ impl Store {
     }
 
     /// This store, waiting for locks as long as `other` does.
-    pub(crate) fn waiting_like(self, other: &Store) -> Store {
+    pub(crate) fn with_patience_of(self, other: &Store) -> Store {
         Store {
             lock_timeout: other.lock_timeout,
             ..self

@@ -258,6 +258,38 @@ fn impatient(env: &TestEnv, words: &str) -> Run {
     }
 }
 
+/// The locks of a cache, and commands that need them: for names of bases that are new, and for a base that is here.
+fn locks(new: &str, base: &Served) -> [(&'static str, Vec<String>); 4] {
+    let looks = ["ls", "verify", "export out.tar", "warm", "prune"];
+    let looks = looks.map(|words| format!("cache {words}"));
+    let more = [
+        "base ls".to_owned(),
+        format!("cache rm {}", base.tag()),
+        format!("build --base {}", base.pin()),
+    ];
+    let changes = vec![format!("cache warm {new}"), format!("build --base {new}")];
+    let scratch = "build --base scratch --image-label new=1".to_owned();
+    let pushes = vec![
+        "cache prune".to_owned(),
+        "push hello r.example/x".to_owned(),
+    ];
+    [
+        ("cache/img/.rbuild/lock", changes),
+        (
+            "cache/img/.rbuild/use",
+            looks.into_iter().chain(more).collect(),
+        ),
+        ("cache/build/.rbuild/lock", vec![scratch]),
+        ("cache/build/.rbuild/use", pushes),
+    ]
+}
+
+fn hold(env: &TestEnv, file: &str) -> fs::File {
+    let held = fs::File::open(env.path(file)).expect("there");
+    held.lock().expect("locked");
+    held
+}
+
 #[test]
 fn n05_with_a_lock_timeout_a_held_lock_is_told_by_its_path_and_ends_with_8() {
     let env = TestEnv::new();
@@ -265,63 +297,20 @@ fn n05_with_a_lock_timeout_a_held_lock_is_told_by_its_path_and_ends_with_8() {
     tagged(&base, 1);
     let warm = format!("cache warm --layers {}", base.tag());
     env.rbuild(&env.path("home"), &warm).succeeds();
-    build(
-        &env,
-        &format!("--base {} --oci-layout-path @/layout", base.pin()),
-    )
-    .succeeds();
+    let arguments = format!("--base {} --oci-layout-path @/layout", base.pin());
+    build(&env, &arguments).succeeds();
     let new = base.named(":t0");
-    for (file, commands) in [
-        (
-            "cache/img/.rbuild/lock",
-            vec![format!("cache warm {new}"), format!("build --base {new}")],
-        ),
-        (
-            "cache/img/.rbuild/use",
-            [
-                "cache ls",
-                "cache verify",
-                "cache export out.tar",
-                "cache warm",
-                "base ls",
-                "cache prune",
-            ]
-            .map(str::to_owned)
-            .into_iter()
-            .chain([
-                format!("cache rm {}", base.tag()),
-                format!("build --base {}", base.pin()),
-            ])
-            .collect(),
-        ),
-        (
-            "cache/build/.rbuild/lock",
-            vec!["build --base scratch --image-label new=1".to_owned()],
-        ),
-        (
-            "cache/build/.rbuild/use",
-            vec![
-                "cache prune".to_owned(),
-                "push hello r.example/x".to_owned(),
-            ],
-        ),
-    ] {
-        let held = fs::File::open(env.path(file)).expect("there");
-        held.lock().expect("locked");
+    for (file, commands) in locks(&new, &base) {
+        let _held = hold(&env, file);
         for words in commands {
-            let run = impatient(&env, &words);
-            let run = run
-                .ends_with(8)
-                .says(file)
-                .says("holds")
-                .says("fuser")
-                .says("--lock-timeout");
+            let run = impatient(&env, &words).ends_with(8).says(file);
+            let run = run.says("holds").says("fuser").says("--lock-timeout");
             assert_eq!(run.stdout(), "", "{words}");
         }
     }
-    let held = fs::File::open(env.path("layout/.rbuild/lock")).expect("there");
-    held.lock().expect("locked");
-    impatient(&env, "build --base scratch --oci-layout-path @/layout")
+    let held = hold(&env, "layout/.rbuild/lock");
+    let added = "build --base scratch --oci-layout-path @/layout";
+    impatient(&env, added)
         .ends_with(8)
         .says("layout/.rbuild/lock");
     drop(held);

@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use serde_json::{Value, json};
+
+use crate::limits::large;
 use crate::served::{Served, served};
 use crate::support::{Run, TestEnv};
 use crate::test_registry::{Action, Rule};
@@ -163,4 +166,49 @@ fn a_cache_that_cannot_be_written_cannot_be_warmed() {
     fs::write(env.cache().join("img/.rbuild"), "no directory").expect("written");
     warm(&env, &base.pin()).ends_with(8);
     assert_eq!(base.asked(), [""; 0]);
+}
+
+#[test]
+fn d3_two_variants_of_one_architecture_do_not_take_each_others_place_and_have_one_name() {
+    let env = TestEnv::new();
+    let platforms = ["v6", "v7"]
+        .map(|variant| json!({"os": "linux", "architecture": "arm", "variant": variant}));
+    let base = large(&env, 1, &platforms);
+    for (variant, listed) in [("v6", "linux/arm/v6"), ("v7", "linux/arm/v6,linux/arm/v7")] {
+        warm(
+            &env,
+            &format!("--layers --platform linux/arm/{variant} {}", base.tag()),
+        )
+        .succeeds();
+        let rows = env
+            .rbuild(&env.path("home"), "cache ls")
+            .succeeds()
+            .stdout();
+        assert_eq!(rows.lines().count(), 1, "{rows}");
+        assert!(
+            rows.starts_with(&format!(
+                "{}\t{}\t{listed}\tfull\t",
+                base.tag(),
+                base.made.index
+            )),
+            "{rows}"
+        );
+    }
+}
+
+#[test]
+fn d3_an_export_says_of_each_entry_what_it_is() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    warm(&env, &format!("--layers {}", base.tag())).succeeds();
+    let home = env.path("home");
+    for (digest, kind) in [(&base.made.index, "index"), (&base.made.image, "manifest")] {
+        env.rbuild(&home, &format!("cache export {kind} {digest}"))
+            .succeeds();
+        let index = fs::read(home.join(kind).join("index.json")).expect("written");
+        let index: Value = serde_json::from_slice(&index).expect("JSON");
+        let expected = format!("application/vnd.oci.image.{kind}.v1+json");
+        assert_eq!(index["manifests"][0]["mediaType"], expected.as_str());
+        assert_eq!(index["manifests"][0]["digest"], digest.as_str());
+    }
 }
