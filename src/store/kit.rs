@@ -1,6 +1,7 @@
 //! Kits: directories of files that other programs need under a path, such as a linker; each found by a kind and a key.
 //!
-//! A kit appears whole or not at all and never changes but for the time of its directory, that of its last use: what it is made of goes into its key. It holds nothing that cannot be made again.
+//! A kit appears whole or not at all and never changes, but for the time of its directory, which is that of its last use: what it is
+//! made of goes into its key. It holds nothing that cannot be made again.
 
 use std::fs::{self, File};
 use std::io;
