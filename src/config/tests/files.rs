@@ -90,3 +90,17 @@ fn no_refusal_repeats_a_secret_or_a_control_character() {
         assert!(words.chars().all(printable), "{words:?}");
     }
 }
+
+#[test]
+fn the_example_of_the_documentation_is_read() {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/configuration.md");
+    let page = fs::read_to_string(page).expect("readable");
+    let example = page
+        .lines()
+        .skip_while(|line| !line.starts_with("    # yaml"));
+    let example = example.map_while(|line| line.strip_prefix("    "));
+    let text = example.collect::<Vec<_>>().join("\n");
+    let text = text.replace('…', &"0".repeat(64));
+    let config = read(&text).expect("a configuration");
+    assert_eq!(config.builds.len(), 1);
+}
