@@ -7,7 +7,7 @@ use std::io;
 
 use anyhow::{Context, Result};
 
-use crate::base::{self, Base, Choice, Resolved, Shelf};
+use crate::base::{self, Base, Choice, News, Resolved, Shelf};
 use crate::digest::Descriptor;
 use crate::fault::{Fault, Kind};
 use crate::platform::Platform;
@@ -65,6 +65,10 @@ pub(crate) fn warm(reference: &Reference, order: Order<'_>, shelf: Shelf<'_>) ->
         fetched: documents,
     } = base::resolve_reference(reference, order.choice, shelf)?;
     let layers = layers(&base, order, shelf)?;
+    let news = news.map_or_else(
+        || unlisted(&meant(reference, shelf), shelf),
+        |news| Ok(Some(news)),
+    )?;
     news.map_or(Ok(()), |news| news.record(shelf))?;
     Ok(Warmed {
         pin: Reference {
@@ -85,6 +89,22 @@ fn meant(reference: &Reference, shelf: Shelf<'_>) -> Reference {
         digest: reference.digest.or(locked.map(|base| base.digest)),
         ..reference.clone()
     }
+}
+
+/// A pin that is here, but in no entry: what lists or carries the cache would pass it over.
+fn unlisted(pin: &Reference, shelf: Shelf<'_>) -> Result<Option<News>> {
+    let Some(digest) = pin.digest else {
+        return Ok(None);
+    };
+    if shelf
+        .cache
+        .each_entry()?
+        .any(|entry| entry.digest == digest)
+    {
+        return Ok(None);
+    }
+    let bytes = shelf.cache.document(&digest, None)?;
+    bytes.map(|bytes| News::of(pin, digest, &bytes)).transpose()
 }
 
 /// Refuses a digest that the registry does not have any more; a tag is asked for anyway.
