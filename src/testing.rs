@@ -96,6 +96,7 @@ pub(crate) fn shelf(test: &TestStore) -> Shelf<'_> {
         notes: &test.notes,
         now: SystemTime::UNIX_EPOCH,
         lock: None,
+        insists: false,
     }
 }
 

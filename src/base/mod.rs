@@ -182,6 +182,8 @@ pub(crate) struct Shelf<'a> {
     pub(crate) now: SystemTime,
     /// What names mean before anybody is asked.
     pub(crate) lock: Option<&'a Lock>,
+    /// Whether only the registry's word will do for a tag: one that cannot be asked is then an error.
+    pub(crate) insists: bool,
 }
 
 /// A base, with what is to be done about it.

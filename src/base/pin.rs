@@ -40,13 +40,14 @@ fn pinned(
     (shelf, time): (Shelf<'_>, &str),
 ) -> Result<LockedBase> {
     let Resolved { base, news, .. } = resolve_reference(name, choice, shelf)?;
+    let was_told = news.is_some();
     news.map_or(Ok(()), |news| news.record(shelf))?;
     let known = shelf.lock.and_then(|lock| lock.base(name));
-    let source = match (known, &name.digest, shelf.registry) {
-        (Some(known), _, _) => known.source,
-        (None, Some(_), _) => Source::Name,
-        (None, None, Some(_)) => Source::Registry,
-        (None, None, None) => Source::Cache,
+    let source = match (known, &name.digest) {
+        (Some(known), _) => known.source,
+        (None, Some(_)) => Source::Name,
+        (None, None) if was_told => Source::Registry,
+        (None, None) => Source::Cache,
     };
     locked(name, &base, (shelf, source, time))
 }

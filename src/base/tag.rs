@@ -1,6 +1,6 @@
 //! What a tag means: the registry's word where there is a network, else the word of the cache, told with its age.
 //!
-//! A tag that the registry cannot be asked about is taken as recorded; one that it denies is not.
+//! A tag that the registry cannot be asked about is taken as recorded, unless the shelf insists; one that it denies is not.
 
 use anyhow::Result;
 
@@ -39,7 +39,7 @@ fn asked(tag: &Reference, registry: &Registry, shelf: Shelf<'_>) -> Result<Meani
     match registry.look(tag) {
         Ok(Some(found)) => Ok(Meaning::Asked(found.digest)),
         Ok(None) => Err(absent::no_tag_there(tag).into()),
-        Err(error) if is_away(error.cause) => in_its_absence(tag, error, shelf),
+        Err(error) if is_away(error.cause) && !shelf.insists => in_its_absence(tag, error, shelf),
         Err(error) => Err(error.into()),
     }
 }

@@ -172,6 +172,7 @@ fn pinned(test: &TestStore, names: &[&str], known: Option<&Lock>) -> Lock {
     let names: Vec<Reference> = names.iter().map(|name| reference(name)).collect();
     let shelf = Shelf {
         lock: known,
+        insists: false,
         ..testing::shelf(test)
     };
     let order = (Choice::Compilable, &Config::default());
@@ -187,6 +188,7 @@ fn a_lock_stands_over_the_record_and_pinning_again_changes_nothing() {
     test.store.bind(NAME, &second).expect("bound");
     let shelf = Shelf {
         lock: Some(&lock),
+        insists: false,
         ..testing::shelf(&test)
     };
     let name = Name::Reference(reference(NAME));
@@ -217,6 +219,7 @@ fn a_lock_whose_images_are_not_those_of_its_digest_is_an_error() {
     lock.bases[0].images[0].manifest = other;
     let shelf = Shelf {
         lock: Some(&lock),
+        insists: false,
         ..testing::shelf(&test)
     };
     let wanted = [platform("linux/amd64")];
@@ -238,6 +241,7 @@ fn a_locked_image_that_is_nowhere_is_missing_and_the_record_is_not_taken_instead
     lock.bases[0].digest = Digest::of(b"elsewhere");
     let shelf = Shelf {
         lock: Some(&lock),
+        insists: false,
         ..testing::shelf(&test)
     };
     let wanted = [platform("linux/amd64")];

@@ -176,6 +176,7 @@ pub(super) fn shelf<'a>(tools: &Tools<'a>) -> Shelf<'a> {
         notes: tools.notes,
         now: tools.now,
         lock: tools.lock,
+        insists: false,
     }
 }
 

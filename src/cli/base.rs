@@ -94,6 +94,7 @@ impl Desk {
             notes: &self.notes,
             now: world.now,
             lock,
+            insists: false,
         }
     }
 
@@ -116,10 +117,9 @@ impl Desk {
             .collect()
     }
 
-    /// What a lock would say now; `known` is what it may go on saying.
-    fn pinned(&self, known: Option<&Lock>, world: &World) -> Result<Lock> {
+    /// What a lock would say now; the one of the shelf is what it may go on saying.
+    fn pinned(&self, shelf: Shelf<'_>) -> Result<Lock> {
         let order = (self.choice(), &self.config);
-        let shelf = self.shelf(known, world);
         base::pin(&self.references(), order, (shelf, &self.time))
     }
 
@@ -149,7 +149,7 @@ fn pin(arguments: &PinArguments, world: &World) -> Result<()> {
     if arguments.in_place {
         return in_place(&desk, world);
     }
-    let lock = desk.pinned(desk.lock.as_ref(), world)?;
+    let lock = desk.pinned(desk.shelf(desk.lock.as_ref(), world))?;
     desk.write(&lock)?;
     report::answer(&lock.bases.iter().map(pin_of).collect::<String>())
 }
@@ -166,7 +166,7 @@ fn pin_of(base: &LockedBase) -> String {
 fn in_place(desk: &Desk, world: &World) -> Result<()> {
     let file = desk.config.file.as_deref().ok_or_else(no_file)?;
     let before = config::bytes(file)?;
-    let lock = desk.pinned(desk.lock.as_ref(), world)?;
+    let lock = desk.pinned(desk.shelf(desk.lock.as_ref(), world))?;
     let after = config::pinned(file, &before, &|text| written(text, &lock))?;
     if config::bytes(file)? != before {
         return Err(changed(file).into());
@@ -220,7 +220,12 @@ fn changed(file: &Path) -> Fault {
 }
 
 fn update(desk: &Desk, world: &World) -> Result<()> {
-    let lock = desk.pinned(None, world)?;
+    // An update that nobody was asked for is none, unless the user said so.
+    let shelf = Shelf {
+        insists: true,
+        ..desk.shelf(None, world)
+    };
+    let lock = desk.pinned(shelf)?;
     desk.write(&lock)?;
     let changes = lock.changes(desk.lock.as_ref()).into_iter();
     report::answer(&changes.map(|line| line + "\n").collect::<String>())

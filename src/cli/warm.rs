@@ -55,6 +55,7 @@ pub(crate) fn run(arguments: &WarmArguments, world: &World) -> Result<()> {
         notes,
         now: world.now,
         lock: lock.as_ref(),
+        insists: true,
     };
     let order = Order {
         choice: match &platforms {
@@ -88,8 +89,9 @@ fn each(names: &[Name], (order, keeps_going): (Order<'_>, bool), shelf: Shelf<'_
     let mut failed: Option<anyhow::Error> = None;
     let mut table = Vec::new();
     for name in names {
-        interrupt::check()?;
         let done = one(name, order, shelf);
+        // What was stopped has not failed.
+        interrupt::check()?;
         table.extend(row(name, &done));
         let Some(error) = done.err() else {
             continue;

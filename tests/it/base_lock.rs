@@ -563,3 +563,54 @@ fn a_carried_cache_without_names_is_enough_where_a_lock_pins_the_base() {
         .ends_with(4)
         .says("records no name");
 }
+
+#[test]
+fn a_locked_base_whose_tag_means_another_image_by_now_is_warmed_into_the_list_and_carried() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let project = Project::new(&env, &default_base(&base));
+    project.rbuild("base pin").succeeds();
+    project.rbuild("cache warm --layers").succeeds();
+    move_the_tag(&base);
+    let warm = format!("cache warm --layers {}", base.tag());
+    project.rbuild(&warm).succeeds();
+    let listed = |project: &Project<'_>| {
+        let listed = project.rbuild("cache ls").succeeds().stdout();
+        listed.contains(&base.made.index)
+    };
+    assert!(!listed(&project), "the tag took the name with it");
+    base.asked();
+    project.rbuild("cache warm --layers").succeeds();
+    assert_eq!(base.asked(), [""; 0]);
+    assert!(listed(&project));
+    project.rbuild("cache export --layers bases.tar").succeeds();
+    let there = TestEnv::new();
+    let carried = Project::new(&there, &default_base(&base));
+    for name in ["builder.lock", "bases.tar"] {
+        fs::copy(project.directory.join(name), carried.directory.join(name)).expect("copied");
+    }
+    carried.rbuild("cache import bases.tar").succeeds();
+    carried.build("--offline --locked").succeeds();
+}
+
+#[test]
+fn a_registry_that_is_away_ends_an_update_and_a_warming_and_a_pin_says_that_the_cache_told() {
+    let env = TestEnv::new();
+    let base = served(&env);
+    let project = Project::new(&env, &default_base(&base));
+    project.rbuild("cache warm").succeeds();
+    base.there
+        .rule(Rule::on("HEAD", "*").then(Action::Status(503)));
+    project
+        .rbuild("base pin")
+        .succeeds()
+        .says("is taken as recorded in the cache");
+    assert_eq!(project.read()["bases"][0]["source"], "cache");
+    let before = fs::read(project.lock()).expect("written");
+    project.rbuild("base update").ends_with(7);
+    assert_eq!(fs::read(project.lock()).expect("there"), before);
+    let warm = format!("cache warm {}", base.tag());
+    project.rbuild(&warm).ends_with(7).says("failed: ");
+    project.rbuild(&format!("{warm} --keep-going")).succeeds();
+    project.build("--offline").succeeds();
+}
