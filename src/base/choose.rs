@@ -156,6 +156,9 @@ fn platform_of(
             "the config {} names no os and architecture",
             manifest.config.digest
         ))
+        .hint(
+            "its maker left them out; `crane mutate --set-platform linux/amd64 IMAGE` puts them in",
+        )
         .into()
     })
 }
