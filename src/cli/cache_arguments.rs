@@ -100,6 +100,9 @@ pub(crate) struct WarmArguments {
     /// Exit with 0 although some images failed; the table says which
     #[arg(long)]
     pub(crate) keep_going: bool,
+    /// Ask no registry: say what is missing
+    #[arg(long, conflicts_with = "force")]
+    pub(crate) offline: bool,
     /// How many blobs travel at once [default: 4]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     pub(crate) jobs: Option<u16>,

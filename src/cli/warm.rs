@@ -44,7 +44,8 @@ pub(crate) fn run(arguments: &WarmArguments, world: &World) -> Result<()> {
     }
     let mut settings = registries::settings(&arguments.registry, &config, world)?;
     settings.parallel = arguments.jobs.map_or(settings.parallel, usize::from);
-    let network = Network::unless(world.flag("RBUILD_OFFLINE")?);
+    let offline = arguments.offline || world.flag("RBUILD_OFFLINE")?;
+    let network = Network::unless(offline);
     let registry = registries::connect(network, settings, &listeners);
     let cache = stores::open(stores::IMG, world, notes)?;
     cache.writable()?;

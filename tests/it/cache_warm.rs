@@ -147,7 +147,11 @@ fn offline_what_is_missing_is_named_and_a_bad_name_or_option_is_wrong_usage() {
     offline(format!("--layers {}", base.pin()))
         .ends_with(4)
         .says(&base.made.layer);
+    warm(&env, &format!("--offline --layers {}", base.pin()))
+        .ends_with(4)
+        .says(&base.made.layer);
     for bad in [
+        "--offline --force x",
         "A/B:c d",
         "-j 0 x",
         "--layers --metadata x",
