@@ -1,6 +1,7 @@
 //! `cache prune`: what was not used for long, and more where a size is exceeded, the oldest use first.
 //!
-//! Kits and records of `build` go by the same rules: they are made again.
+//! Kits and records of `build` go by the same rules: they are made again. What killed runs left behind goes after a day, what was put
+//! aside because it was damaged by its age alone.
 //! Never what a root needs that stays: the project's lock, what was built on lately, entries of other tools. Never what was written
 //! within the last hour: a program that knows no locks may be about to name it.
 
@@ -65,6 +66,7 @@ pub(crate) fn prune(
     }
     let mut needs = Needs::read(parts, &roots)?;
     by_age(&mut needs, limits);
+    needs.let_leftovers_go(limits.now, &|seen| limits.is_old(seen.modified))?;
     let free = parts
         .iter()
         .find(|(_, store)| store.root().exists())

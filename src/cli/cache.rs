@@ -185,26 +185,22 @@ fn prune(arguments: &PruneArguments, world: &World) -> Result<()> {
 
 /// A name went, and freed less than one would think.
 fn tell_what_stays(taken: &Taken, locked: &BTreeSet<Digest>) {
-    for gone in taken
-        .gone
-        .iter()
-        .filter(|gone| locked.contains(&gone.digest))
-    {
+    let digests = taken.gone.iter().filter_map(|gone| gone.digest);
+    for digest in digests.filter(|digest| locked.contains(digest)) {
         report::notes(false).say(format!(
-            "{} names {}, so what it needs stays",
+            "{} names {digest}, so what it needs stays",
             lock::FILE,
-            gone.digest
         ));
     }
 }
 
-/// A line for each that went: name or `-`, digest, bytes, last use; and the sum.
+/// A line for each that went: name or `-`, digest or `-`, bytes, last use; and the sum.
 fn tell(taken: &Taken, now: SystemTime, word: &str) -> Result<()> {
     let line = |gone: &cache::Gone| {
         let name = or_dash(gone.name.as_deref().map(report::escaped));
         format!(
             "{name}\t{}\t{} bytes\t{}\n",
-            gone.digest,
+            or_dash(gone.digest.map(|digest| digest.to_string())),
             gone.bytes,
             since(gone.used, now)
         )
