@@ -8,6 +8,7 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use crate::base::{self, Asked};
+use crate::cache::stays::Stays;
 use crate::digest::{Descriptor, Digest};
 use crate::media::{CONTAINERD_NAME, REF_NAME};
 use crate::store::{Alone, Leftover, Links, Made, Seen, Store, Victims};
@@ -39,6 +40,8 @@ pub(crate) struct Taken {
     pub(crate) gone: Vec<Gone>,
     /// Documents that could not be read: no blob went because of them.
     pub(crate) unknown: BTreeSet<Digest>,
+    /// Where a limit was not reached.
+    pub(crate) stays: Option<Stays>,
 }
 
 /// One entry of an index.
@@ -55,7 +58,7 @@ pub(super) struct Entry {
     /// When it was pulled, asked for, built or built on last.
     pub(super) used: Option<SystemTime>,
     /// Sorted.
-    below: Box<[Digest]>,
+    pub(super) below: Box<[Digest]>,
 }
 
 /// The stores with all that is in them, and who needs it. Held alone for as long as it lives.
@@ -291,6 +294,7 @@ impl<'a> Needs<'a> {
         Taken {
             gone: self.gone,
             unknown,
+            stays: None,
         }
     }
 

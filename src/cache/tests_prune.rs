@@ -272,3 +272,39 @@ fn a_quarantine_that_leads_elsewhere_and_names_that_are_not_ours_stay() {
     home.prune(31, |_| {}).expect("pruned");
     assert!(kept.exists());
 }
+
+#[test]
+fn a_limit_that_cannot_be_reached_is_told_with_what_stays_and_why() {
+    let home = home();
+    let none = home.prune(0, |_| {}).expect("pruned").stays;
+    assert_eq!(none, None);
+    let (kit, held) = (home.kit("fresh"), home.store.put("text", b"held"));
+    set(&home.kit("old"), home.now - 2 * DAY);
+    let directory = tempfile::tempdir().expect("a directory");
+    let img = Store::cache(directory.path(), &Notes::recorded()).expect("opens");
+    let foreign = testing::image(&img, &BaseSpec::default());
+    img.bind("r.example/foreign:1", &foreign).expect("bound");
+    let all = img.blobs().expect("listed").into_iter();
+    let foreign: u64 = all.map(|(_, size)| size).sum();
+    let mut limits = Limits {
+        keep: 30 * DAY,
+        max_used: Some(3),
+        min_free: None,
+        dry_run: false,
+        now: home.now + 2 * DAY,
+    };
+    set(&kit, limits.now);
+    let locked = BTreeSet::from([held.expect("put").digest]);
+    let parts = [(Part::Img, &img), (Part::Build, &home.store)];
+    let stays = prune(&parts, &locked, &limits).expect("pruned").stays;
+    let told = Stays {
+        excess: 14 + foreign - 3,
+        held: 4,
+        foreign,
+        lately: 10,
+    };
+    assert_eq!(stays, Some(told));
+    limits.max_used = Some(14 + foreign);
+    let reached = prune(&parts, &locked, &limits).expect("pruned").stays;
+    assert_eq!(reached, None);
+}

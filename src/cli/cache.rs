@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::base::lock;
 use crate::base::name::Name;
-use crate::cache::{self, Damaged, Limits, Listed, Part, Project, Taken, Verified};
+use crate::cache::{self, Damaged, Limits, Listed, Part, Project, Stays, Taken, Verified};
 use crate::cli::amounts::ago;
 use crate::cli::bars;
 use crate::cli::build;
@@ -180,7 +180,23 @@ fn prune(arguments: &PruneArguments, world: &World) -> Result<()> {
     } else {
         "freed"
     };
+    if let Some(stays) = &taken.stays {
+        tell_why(stays);
+    }
     tell(&taken, world.now, word)
+}
+
+/// A limit that was not reached is no error: another run may reach it.
+fn tell_why(stays: &Stays) {
+    let reasons = stays.reasons();
+    let reasons = match reasons.is_empty() {
+        true => "nothing of the cache".to_owned(),
+        false => reasons.join(", "),
+    };
+    report::notes(false).say(format!(
+        "the limit is missed by {} bytes; what stays: {reasons}",
+        stays.excess
+    ));
 }
 
 /// A name went, and freed less than one would think.
