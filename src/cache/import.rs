@@ -15,7 +15,7 @@ use crate::digest::Descriptor;
 use crate::fault::Fault;
 use crate::notes::Notes;
 use crate::platform::Platforms;
-use crate::store::{Staging, Store};
+use crate::store::{self, Staging, Store};
 
 /// Whether the names of a source are recorded.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -71,7 +71,28 @@ pub(crate) fn layout(
         return Err(no_layout(path).into());
     }
     import(&Source::Layout(layout), (entries, names), cache)
+        .map_err(|error| of_the_source(error, path))
         .with_context(|| format!("cannot import {}", path.display()))
+}
+
+/// What the store says about a wrong blob is meant for caches: this one lies in the user's directory, and neither a pull nor `rm -r` mends it.
+fn of_the_source(error: anyhow::Error, source: &Path) -> anyhow::Error {
+    let wrong = error.chain().find_map(|cause| match cause.downcast_ref() {
+        Some(store::Error::Corrupt {
+            path,
+            expected,
+            found,
+        }) if path.starts_with(source.join("blobs")) => {
+            let fault = format!("`{}` is not what its name says", path.display());
+            Some(unpack::unlike(
+                (expected, found),
+                Fault::integrity(fault),
+                "directory",
+            ))
+        }
+        _ => None,
+    });
+    wrong.map_or(error, Into::into)
 }
 
 fn no_layout(path: &Path) -> Fault {

@@ -12,6 +12,7 @@ mod prune;
 mod reach;
 mod remove;
 mod roots;
+mod stays;
 mod unpack;
 mod verify;
 pub(crate) mod warm;
@@ -20,6 +21,7 @@ pub(crate) use list::{Listed, Project, built_on, list};
 pub(crate) use prune::{Limits, MinFree, prune};
 pub(crate) use remove::remove;
 pub(crate) use roots::{Gone, Part, Taken};
+pub(crate) use stays::Stays;
 pub(crate) use verify::{Damaged, Verified, repair, verify};
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! `cache prune`: what was not used for long, and more where a size is exceeded, the oldest use first.
 //!
-//! Kits and records of `build` go by the same rules: they are made again.
+//! Kits and records of `build` go by the same rules: they are made again. What killed runs left behind goes after a day, what was put
+//! aside because it was damaged by its age alone.
 //! Never what a root needs that stays: the project's lock, what was built on lately, entries of other tools. Never what was written
 //! within the last hour: a program that knows no locks may be about to name it.
 
@@ -11,6 +12,7 @@ use anyhow::Result;
 
 use crate::base;
 use crate::cache::roots::{Needs, Part, Taken, age};
+use crate::cache::stays::Stays;
 use crate::digest::Digest;
 use crate::store::{Seen, Store};
 
@@ -65,16 +67,21 @@ pub(crate) fn prune(
     }
     let mut needs = Needs::read(parts, &roots)?;
     by_age(&mut needs, limits);
+    needs.let_leftovers_go(limits.now, &|seen| limits.is_old(seen.modified))?;
     let free = parts
         .iter()
         .find(|(_, store)| store.root().exists())
         .map(|(_, store)| store.space())
         .transpose()?;
-    by_size(&mut needs, limits, free);
-    match limits.dry_run {
-        true => Ok(needs.tell()),
-        false => needs.take(),
-    }
+    let excess = by_size(&mut needs, limits, free);
+    let stays = (excess > 0).then(|| Stays::of(&needs, excess));
+    let taken = match limits.dry_run {
+        true => needs.tell(),
+        false => needs.take()?,
+    };
+    // What cannot be read is reason enough, and told.
+    let stays = stays.filter(|_| taken.unknown.is_empty());
+    Ok(Taken { stays, ..taken })
 }
 
 fn by_age(needs: &mut Needs<'_>, limits: &Limits) {
@@ -115,8 +122,8 @@ enum Item {
     Made(usize),
 }
 
-/// `free`: what the file system has free, and how large it is, in bytes.
-fn by_size(needs: &mut Needs<'_>, limits: &Limits, free: Option<(u64, u64)>) {
+/// `free`: what the file system has free, and how large it is, in bytes. Gives the bytes by which the limit is missed.
+fn by_size(needs: &mut Needs<'_>, limits: &Limits, free: Option<(u64, u64)>) -> u64 {
     let size = needs.size();
     let too_much = limits.max_used.map_or(0, |most| size.saturating_sub(most));
     let too_little = limits
@@ -132,7 +139,7 @@ fn by_size(needs: &mut Needs<'_>, limits: &Limits, free: Option<(u64, u64)>) {
     let is_settled = |seen: &Seen| limits.is_settled(seen.modified);
     for (_, item) in oldest_first(needs, limits) {
         if excess == 0 {
-            return;
+            break;
         }
         let bytes = match item {
             Item::Entry(entry) => needs.let_go(entry, &is_settled),
@@ -141,6 +148,7 @@ fn by_size(needs: &mut Needs<'_>, limits: &Limits, free: Option<(u64, u64)>) {
         };
         excess = excess.saturating_sub(bytes);
     }
+    excess
 }
 
 fn oldest_first(needs: &Needs<'_>, limits: &Limits) -> Vec<(SystemTime, Item)> {

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use crate::cache::roots::{Needs, Part, Taken, no_such_entry};
+use crate::cache::roots::{Entry, Needs, Part, Taken};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::reference::Reference;
@@ -88,4 +88,31 @@ fn look(word: &str, digest: &Digest, needs: &Needs<'_>, going: &BTreeSet<usize>)
         true => Err(Fault::refused(format!("builder.lock needs {digest}")).into()),
         false => Ok(()),
     }
+}
+
+/// The error for names that no entry has, with those that look like them.
+fn no_such_entry(word: &str, entries: &[Entry]) -> Fault {
+    let mut names: Vec<&str> = entries
+        .iter()
+        .filter_map(|entry| entry.name.as_deref())
+        .collect();
+    let likeness = |name: &str| {
+        let part = if name.contains(word) || word.contains(name) {
+            1.0
+        } else {
+            0.0
+        };
+        -(strsim::jaro_winkler(name, word) + part)
+    };
+    names.sort_by(|one, other| {
+        likeness(one)
+            .total_cmp(&likeness(other))
+            .then(one.cmp(other))
+    });
+    names.dedup();
+    let fault = Fault::refused(format!("the cache has no `{word}`"));
+    let fault = names.iter().take(3).fold(fault, |fault, name| {
+        fault.because(format!("it has `{name}`"))
+    });
+    fault.hint("`rbuild cache ls` lists the names and digests of bases")
 }

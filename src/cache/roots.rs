@@ -8,10 +8,10 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use crate::base::{self, Asked};
+use crate::cache::stays::Stays;
 use crate::digest::{Descriptor, Digest};
-use crate::fault::Fault;
 use crate::media::{CONTAINERD_NAME, REF_NAME};
-use crate::store::{Alone, Links, Made, Seen, Store, Victims};
+use crate::store::{Alone, Leftover, Links, Made, Seen, Store, Victims};
 
 /// One of the two stores of the cache.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,8 @@ pub(crate) enum Part {
 pub(crate) struct Gone {
     /// `None` for a blob, or an entry without a name.
     pub(crate) name: Option<String>,
-    pub(crate) digest: Digest,
+    /// `None` for what was left behind or put aside.
+    pub(crate) digest: Option<Digest>,
     /// What it freed: its own blobs, without those that others need.
     pub(crate) bytes: u64,
     pub(crate) used: Option<SystemTime>,
@@ -39,6 +40,8 @@ pub(crate) struct Taken {
     pub(crate) gone: Vec<Gone>,
     /// Documents that could not be read: no blob went because of them.
     pub(crate) unknown: BTreeSet<Digest>,
+    /// Where a limit was not reached.
+    pub(crate) stays: Option<Stays>,
 }
 
 /// One entry of an index.
@@ -55,7 +58,7 @@ pub(super) struct Entry {
     /// When it was pulled, asked for, built or built on last.
     pub(super) used: Option<SystemTime>,
     /// Sorted.
-    below: Box<[Digest]>,
+    pub(super) below: Box<[Digest]>,
 }
 
 /// The stores with all that is in them, and who needs it. Held alone for as long as it lives.
@@ -76,6 +79,8 @@ pub(super) struct Needs<'a> {
     pub(super) made: Vec<(usize, Made)>,
     /// What of it goes, by its places.
     unmade: BTreeSet<usize>,
+    /// What goes of that which no reader looks at, with the place of its store.
+    discarded: Vec<(usize, Leftover)>,
     gone: Vec<Gone>,
 }
 
@@ -94,6 +99,7 @@ impl<'a> Needs<'a> {
             unknown: BTreeSet::new(),
             made: Vec::new(),
             unmade: BTreeSet::new(),
+            discarded: Vec::new(),
             gone: Vec::new(),
         };
         let mut parts = Vec::new();
@@ -166,7 +172,7 @@ impl<'a> Needs<'a> {
         let bytes = below.iter().map(|one| self.let_blob_go(one, may_go)).sum();
         self.gone.push(Gone {
             name,
-            digest,
+            digest: Some(digest),
             bytes,
             used,
         });
@@ -195,10 +201,9 @@ impl<'a> Needs<'a> {
         let used = self.seen(digest).map(|seen| seen.modified);
         let bytes = self.let_blob_go(digest, may_go);
         if bytes > 0 {
-            let digest = *digest;
             self.gone.push(Gone {
                 name: None,
-                digest,
+                digest: Some(*digest),
                 bytes,
                 used,
             });
@@ -214,11 +219,32 @@ impl<'a> Needs<'a> {
         }
         self.gone.push(Gone {
             name: Some(made.kind.clone()),
-            digest: made.key,
+            digest: Some(made.key),
             bytes: made.seen.size,
             used: Some(made.seen.modified),
         });
         made.seen.size
+    }
+
+    /// Lets go what was left behind, and what was put aside and `may_go`.
+    pub(super) fn let_leftovers_go(
+        &mut self,
+        now: SystemTime,
+        may_go: &dyn Fn(&Seen) -> bool,
+    ) -> Result<()> {
+        for (place, (store, _)) in self.stores.iter().enumerate() {
+            let mut left = store.leftovers(now)?;
+            left.retain(|one| !one.is_evidence || may_go(&one.seen));
+            self.gone.extend(left.iter().map(|one| Gone {
+                name: Some(one.name.clone()),
+                digest: None,
+                bytes: one.seen.size,
+                used: Some(one.seen.modified),
+            }));
+            let left = left.into_iter().map(|one| (place, one));
+            self.discarded.extend(left);
+        }
+        Ok(())
     }
 
     pub(super) fn is_unmade(&self, place: usize) -> bool {
@@ -249,7 +275,8 @@ impl<'a> Needs<'a> {
     /// What was let go so far, in bytes.
     pub(super) fn freed(&self) -> u64 {
         let blobs = self.victims.iter().flat_map(BTreeMap::values);
-        blobs.map(|seen| seen.size).sum::<u64>() + self.unmade_size()
+        let left = self.discarded.iter().map(|(_, one)| &one.seen);
+        blobs.chain(left).map(|seen| seen.size).sum::<u64>() + self.unmade_size()
     }
 
     fn unmade_size(&self) -> u64 {
@@ -267,6 +294,7 @@ impl<'a> Needs<'a> {
         Taken {
             gone: self.gone,
             unknown,
+            stays: None,
         }
     }
 
@@ -301,7 +329,17 @@ impl<'a> Needs<'a> {
             };
             store.remove(alone, &victims)?;
         }
+        self.discard()?;
         Ok(self.tell())
+    }
+
+    fn discard(&self) -> Result<()> {
+        for (place, (store, alone)) in self.stores.iter().enumerate() {
+            let left = self.discarded.iter().filter(|(of, _)| *of == place);
+            let left: Vec<&Leftover> = left.map(|(_, one)| one).collect();
+            store.discard(alone, &left)?;
+        }
+        Ok(())
     }
 }
 
@@ -345,31 +383,4 @@ fn last_use(asked: Option<SystemTime>, digest: &Digest, store: &Store) -> Option
 /// How long ago; what lies ahead, because a clock went backwards, is now.
 pub(super) fn age(now: SystemTime, time: SystemTime) -> Duration {
     now.duration_since(time).unwrap_or_default()
-}
-
-/// The error for names that no entry has, with those that look like them.
-pub(super) fn no_such_entry(word: &str, entries: &[Entry]) -> Fault {
-    let mut names: Vec<&str> = entries
-        .iter()
-        .filter_map(|entry| entry.name.as_deref())
-        .collect();
-    let likeness = |name: &str| {
-        let part = if name.contains(word) || word.contains(name) {
-            1.0
-        } else {
-            0.0
-        };
-        -(strsim::jaro_winkler(name, word) + part)
-    };
-    names.sort_by(|one, other| {
-        likeness(one)
-            .total_cmp(&likeness(other))
-            .then(one.cmp(other))
-    });
-    names.dedup();
-    let fault = Fault::refused(format!("the cache has no `{word}`"));
-    let fault = names.iter().take(3).fold(fault, |fault, name| {
-        fault.because(format!("it has `{name}`"))
-    });
-    fault.hint("`rbuild cache ls` lists the names and digests of bases")
 }

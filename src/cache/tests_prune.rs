@@ -89,7 +89,7 @@ fn a_kit_that_nobody_used_for_long_goes_whole_and_is_made_again() {
     assert_eq!(kinds(&taken), ["kits/linker"]);
     assert_eq!(
         (taken.gone[0].digest, taken.gone[0].bytes),
-        (Digest::of(b"old"), 10)
+        (Some(Digest::of(b"old")), 10)
     );
     assert!(!kit.exists());
     let left = fs::read_dir(home.store.root().join(".rbuild/tmp")).expect("listed");
@@ -196,4 +196,115 @@ fn what_is_written_down_about_an_image_stays_as_long_as_the_image() {
     assert!(record.exists() && home.store.holds(&image));
     home.prune(32, |_| {}).expect("pruned");
     assert!(!record.exists() && !home.store.holds(&image));
+}
+
+impl Home {
+    /// What a killed build left behind.
+    fn leftover(&self, name: &str, days: u32) -> PathBuf {
+        let path = self.store.root().join(".rbuild/tmp").join(name);
+        fs::write(&path, "half a blob").expect("written");
+        set(&path, self.now - days * DAY);
+        path
+    }
+
+    /// A blob that was damaged long after it was written, put aside a moment ago.
+    fn put_aside(&self) -> PathBuf {
+        let blob = self.store.put("text", b"sound").expect("put").digest;
+        let path = self.store.root().join("blobs/sha256").join(blob.hex());
+        fs::remove_file(&path).expect("removed");
+        fs::write(&path, "wrong").expect("written");
+        set(&path, self.now - 40 * DAY);
+        self.store.put_aside(&blob).expect("moved");
+        let name = format!("{}.1", blob.hex());
+        self.store.root().join(".rbuild/quarantine").join(name)
+    }
+}
+
+#[test]
+fn what_a_killed_build_left_behind_goes_when_it_is_a_day_old_and_is_counted() {
+    let home = home();
+    let fresh = home.leftover("new-fresh", 0);
+    let old = home.leftover("new-old", 2);
+    let nested = home.store.root().join(".rbuild/tmp/import-old");
+    fs::create_dir_all(nested.join("blobs")).expect("made");
+    fs::write(nested.join("blobs/layer"), "a layer").expect("written");
+    set(&nested, home.now - 2 * DAY);
+    let dry = |limits: &mut Limits| limits.dry_run = true;
+    let told = home.prune(0, dry).expect("told").gone;
+    assert!(old.exists() && nested.exists());
+    let taken = home.prune(0, |_| {}).expect("pruned");
+    assert_eq!(kinds(&taken), ["tmp/import-old", "tmp/new-old"]);
+    assert_eq!((taken.gone[0].bytes, taken.gone[1].bytes), (7, 11));
+    assert_eq!(taken.gone, told);
+    assert!(fresh.exists() && !old.exists() && !nested.exists());
+}
+
+#[test]
+fn what_was_put_aside_stays_for_a_look_as_long_as_things_are_kept() {
+    let home = home();
+    let aside = home.put_aside();
+    assert!(aside.exists());
+    assert_eq!(kinds(&home.prune(29, |_| {}).expect("pruned")), [""; 0]);
+    assert!(aside.exists());
+    let dry = |limits: &mut Limits| limits.dry_run = true;
+    assert_eq!(home.prune(31, dry).expect("told").gone.len(), 1);
+    assert!(aside.exists());
+    let taken = home.prune(31, |_| {}).expect("pruned");
+    let name = aside.file_name().expect("named").display();
+    assert_eq!(kinds(&taken), [format!("quarantine/{name}")]);
+    assert_eq!(taken.gone[0].bytes, 5);
+    assert!(!aside.exists());
+}
+
+#[test]
+fn a_quarantine_that_leads_elsewhere_and_names_that_are_not_ours_stay() {
+    let home = home();
+    let aside = home.put_aside();
+    let elsewhere = tempfile::tempdir().expect("a directory");
+    let kept = elsewhere.path().join("file.1");
+    fs::write(&kept, "of the user").expect("written");
+    fs::write(aside.with_file_name("notes"), "too").expect("written");
+    home.prune(31, |_| {}).expect("pruned");
+    assert!(aside.with_file_name("notes").exists());
+    let directory = aside.parent().expect("a directory");
+    fs::remove_dir_all(directory).expect("removed");
+    std::os::unix::fs::symlink(elsewhere.path(), directory).expect("linked");
+    home.prune(31, |_| {}).expect("pruned");
+    assert!(kept.exists());
+}
+
+#[test]
+fn a_limit_that_cannot_be_reached_is_told_with_what_stays_and_why() {
+    let home = home();
+    let none = home.prune(0, |_| {}).expect("pruned").stays;
+    assert_eq!(none, None);
+    let (kit, held) = (home.kit("fresh"), home.store.put("text", b"held"));
+    set(&home.kit("old"), home.now - 2 * DAY);
+    let directory = tempfile::tempdir().expect("a directory");
+    let img = Store::cache(directory.path(), &Notes::recorded()).expect("opens");
+    let foreign = testing::image(&img, &BaseSpec::default());
+    img.bind("r.example/foreign:1", &foreign).expect("bound");
+    let all = img.blobs().expect("listed").into_iter();
+    let foreign: u64 = all.map(|(_, size)| size).sum();
+    let mut limits = Limits {
+        keep: 30 * DAY,
+        max_used: Some(3),
+        min_free: None,
+        dry_run: false,
+        now: home.now + 2 * DAY,
+    };
+    set(&kit, limits.now);
+    let locked = BTreeSet::from([held.expect("put").digest]);
+    let parts = [(Part::Img, &img), (Part::Build, &home.store)];
+    let stays = prune(&parts, &locked, &limits).expect("pruned").stays;
+    let told = Stays {
+        excess: 14 + foreign - 3,
+        held: 4,
+        foreign,
+        lately: 10,
+    };
+    assert_eq!(stays, Some(told));
+    limits.max_used = Some(14 + foreign);
+    let reached = prune(&parts, &locked, &limits).expect("pruned").stays;
+    assert_eq!(reached, None);
 }

@@ -20,6 +20,8 @@ use crate::store::{self, Staging, Store, entries_of};
 const INDEX: u64 = 24 << 20;
 /// An `oci-layout` file has about thirty bytes.
 const LAYOUT: u64 = 64 << 10;
+/// For whoever gave something else.
+const READS: &str = "an import reads an OCI layout, as a directory or a plain tar: `rbuild cache export` and `crane pull --format oci` write one";
 const BUFFER: usize = 128 << 10;
 
 /// What packs a tar, by its first bytes, and what unpacks it.
@@ -217,6 +219,7 @@ fn docker_save() -> Fault {
 fn cut_off() -> Fault {
     Fault::integrity("the archive is cut off: it has no end")
         .hint("copy it again, and compare its size with the original's")
+        .hint(READS)
 }
 
 /// An error of the disk stays one; what is wrong with the bytes is a fault of the archive.
@@ -230,6 +233,7 @@ fn no_tar(error: io::Error) -> anyhow::Error {
         {
             Fault::integrity("the archive is no sound tar file")
                 .because(error.to_string())
+                .hint(READS)
                 .into()
         }
         _ => error.into(),
@@ -241,13 +245,24 @@ fn otherwise(error: store::Error) -> anyhow::Error {
     match error {
         store::Error::Corrupt {
             expected, found, ..
-        } => odd("is not what its name says")
-            .because(format!("expected: {expected}"))
-            .because(format!("found: {found}"))
-            .hint("copy the archive again, and compare its digest with the original's")
-            .into(),
+        } => unlike(
+            (&expected, &found),
+            odd("is not what its name says"),
+            "archive",
+        )
+        .into(),
         other => other.into(),
     }
+}
+
+/// What was `expected` and `found` in a source of that kind, and the way out.
+pub(super) fn unlike((expected, found): (&str, &str), fault: Fault, source: &str) -> Fault {
+    fault
+        .because(format!("expected: {expected}"))
+        .because(format!("found: {found}"))
+        .hint(format!(
+            "copy the {source} again, and compare it with the original"
+        ))
 }
 
 /// A name for an error: no more of it than anybody wants to see.

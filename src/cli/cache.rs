@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 
 use crate::base::lock;
 use crate::base::name::Name;
-use crate::cache::{self, Damaged, Limits, Listed, Part, Project, Taken, Verified};
+use crate::cache::{self, Damaged, Limits, Listed, Part, Project, Stays, Taken, Verified};
 use crate::cli::amounts::ago;
 use crate::cli::bars;
 use crate::cli::build;
@@ -180,31 +180,43 @@ fn prune(arguments: &PruneArguments, world: &World) -> Result<()> {
     } else {
         "freed"
     };
+    if let Some(stays) = &taken.stays {
+        tell_why(stays);
+    }
     tell(&taken, world.now, word)
+}
+
+/// A limit that was not reached is no error: another run may reach it.
+fn tell_why(stays: &Stays) {
+    let reasons = stays.reasons();
+    let reasons = match reasons.is_empty() {
+        true => "nothing of the cache".to_owned(),
+        false => reasons.join(", "),
+    };
+    report::notes(false).say(format!(
+        "the limit is missed by {} bytes; what stays: {reasons}",
+        stays.excess
+    ));
 }
 
 /// A name went, and freed less than one would think.
 fn tell_what_stays(taken: &Taken, locked: &BTreeSet<Digest>) {
-    for gone in taken
-        .gone
-        .iter()
-        .filter(|gone| locked.contains(&gone.digest))
-    {
+    let digests = taken.gone.iter().filter_map(|gone| gone.digest);
+    for digest in digests.filter(|digest| locked.contains(digest)) {
         report::notes(false).say(format!(
-            "{} names {}, so what it needs stays",
+            "{} names {digest}, so what it needs stays",
             lock::FILE,
-            gone.digest
         ));
     }
 }
 
-/// A line for each that went: name or `-`, digest, bytes, last use; and the sum.
+/// A line for each that went: name or `-`, digest or `-`, bytes, last use; and the sum.
 fn tell(taken: &Taken, now: SystemTime, word: &str) -> Result<()> {
     let line = |gone: &cache::Gone| {
         let name = or_dash(gone.name.as_deref().map(report::escaped));
         format!(
             "{name}\t{}\t{} bytes\t{}\n",
-            gone.digest,
+            or_dash(gone.digest.map(|digest| digest.to_string())),
             gone.bytes,
             since(gone.used, now)
         )

@@ -88,7 +88,7 @@ fn to_made(kind: &str, (path, found): (PathBuf, Metadata)) -> Result<Option<Made
     }))
 }
 
-fn size_below(directory: &Path) -> Result<u64, Error> {
+pub(super) fn size_below(directory: &Path) -> Result<u64, Error> {
     let mut size = 0;
     for (path, found) in list(directory)? {
         size += if found.is_dir() {

@@ -7,8 +7,11 @@ use std::io;
 use std::path::Path;
 use std::path::PathBuf;
 
+use rustix::fs::{AtFlags, CWD, utimensat};
+
 use super::Error;
 use super::Store;
+use super::blob::now;
 use super::lock::Lock;
 use super::regular::Identity;
 
@@ -35,6 +38,8 @@ impl Store {
         numbered.push(format!(".{}", self.next_number()));
         let to = directory.join(numbered);
         fs::rename(path, &to).map_err(|error| Error::of_io("quarantine", path, error))?;
+        // Its time is that of now, from which on it is kept for a look; without one it goes earlier.
+        let _ = utimensat(CWD, &to, &now(), AtFlags::SYMLINK_NOFOLLOW);
         self.bound_quarantine();
         self.notes.say(format!(
             "`{}` was damaged and has been moved to `{}`",
@@ -79,11 +84,15 @@ impl Store {
             .flatten()
             .filter_map(|entry| {
                 let path = entry.path();
-                let number = path.extension()?.to_str()?.parse().ok()?;
-                Some((number, entry.metadata().ok()?.len(), path))
+                Some((number(&path)?, entry.metadata().ok()?.len(), path))
             })
             .collect()
     }
+}
+
+/// What the name of a thing in the quarantine ends with.
+pub(super) fn number(path: &Path) -> Option<u64> {
+    path.extension()?.to_str()?.parse().ok()
 }
 
 /// Removes a file, a link or a whole directory, links not followed.

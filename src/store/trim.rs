@@ -57,8 +57,10 @@ impl Store {
         let directory = self.temp_directory();
         let now = self.now()?;
         for (path, found) in list(&directory)? {
-            let age = found.modified().map(|modified| distance(now, modified));
-            if age.is_ok_and(|age| age > STALE) {
+            if found
+                .modified()
+                .is_ok_and(|modified| is_stale(now, modified))
+            {
                 drop(quarantine::remove(&path)); // a leftover that cannot go harms nobody
             }
         }
@@ -115,6 +117,11 @@ fn remove(path: &Path) -> Result<(), Error> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
         result => result.map_err(|error| Error::of_io("remove", path, error)),
     }
+}
+
+/// Whether a temporary file of that time belongs to nobody any more.
+pub(super) fn is_stale(now: SystemTime, modified: SystemTime) -> bool {
+    distance(now, modified) > STALE
 }
 
 fn distance(one: SystemTime, other: SystemTime) -> Duration {

@@ -428,6 +428,40 @@ fn h08_h09_a_directory_with_links_or_pipes_in_it_is_refused_and_nothing_in_it_ch
 }
 
 #[test]
+fn a_blob_of_a_directory_that_is_not_what_its_name_says_is_the_directorys_and_not_the_caches() {
+    let (env, made) = filled();
+    cache(&env, "export out").succeeds();
+    for digest in [&made.index, &made.image, &made.layer] {
+        let there = carried(&env, "out");
+        let path = blob(&there.path("out"), digest);
+        let mut bytes = fs::read(&path).expect("there");
+        *bytes.last_mut().expect("some") ^= 1;
+        fs::remove_file(&path).expect("there");
+        fs::write(&path, bytes).expect("written");
+        let mut command = there.command(&there.path(""));
+        let told = run(command.args(["cache", "import", "out"])).ends_with(5);
+        let told = told.says("cannot import").says("is not what its name says");
+        let told = told.says(&format!("{}` is not", &digest[7..]));
+        let told = told.says("expected: sha256:").says("found: ");
+        let told = told.says("hint: copy the directory again");
+        assert!(!told.stderr().contains("cache warm"), "{}", told.stderr());
+        assert!(!told.stderr().contains("rm -r"), "{}", told.stderr());
+    }
+}
+
+#[test]
+fn of_a_file_that_is_no_tar_it_is_said_what_an_import_reads() {
+    let users = "root:x:0:0:root:/nowhere:/bin/sh\n".replace("root", "user");
+    let noise = vec![0xa5; 4096];
+    for bytes in [b"junk", users.repeat(40).as_bytes(), &noise] {
+        import(bytes)
+            .ends_with(5)
+            .says("hint: an import reads an OCI layout")
+            .says("`rbuild cache export`");
+    }
+}
+
+#[test]
 fn the_root_of_a_cache_is_told_from_its_bases() {
     let (env, _) = filled();
     let there = TestEnv::new();
