@@ -396,3 +396,27 @@ fn every_refusal_ends_with_three_ways_out() {
         }
     }
 }
+
+#[test]
+fn a_refusal_names_each_crate_with_its_own_language() {
+    let shop = Shop::with(&["path/musl-gcc"]);
+    let toolchain = shop.machine.toolchain(&[]);
+    let target = target(&toolchain, &platform("linux/arm64"), Libc::Auto).expect("a target");
+    let mut needs = needs_c();
+    needs.push(CNeed {
+        package: "plusplus".to_owned(),
+        is_cxx: true,
+        ..needs[0].clone()
+    });
+    let said = |needs: &[CNeed]| {
+        told(&link_at(&toolchain, &target, needs, shop.kits.path()).expect_err("no compiler"))
+    };
+    let target = "for `aarch64-unknown-linux-musl`";
+    let both = format!(
+        "`plusplus` needs a C++ compiler and `ring` needs a C compiler {target}, and nothing here serves both\n"
+    );
+    assert!(said(&needs).starts_with(&both), "{}", said(&needs));
+    needs[0].is_cxx = true;
+    let one = format!("`ring`, `plusplus` need a C++ compiler {target}, and there is none\n");
+    assert!(said(&needs).starts_with(&one), "{}", said(&needs));
+}

@@ -12,16 +12,14 @@ pub(in super::super) fn install_cross_gcc(program: &str) -> String {
 }
 
 pub(super) fn refusal(ask: &Ask<'_>, looked: &[String]) -> Fault {
-    let names: Vec<String> = ask
-        .needs
-        .iter()
-        .map(|need| format!("`{}`", need.package))
-        .collect();
-    let verb = if names.len() == 1 { "needs" } else { "need" };
-    let language = if ask.needs_cxx() { "C++" } else { "C" };
+    let languages = languages(ask);
+    let outcome = match languages.len() {
+        1 => "there is none",
+        _ => "nothing here serves both",
+    };
     let message = format!(
-        "{} {verb} a {language} compiler for `{}`, and there is none",
-        names.join(", "),
+        "{} compiler for `{}`, and {outcome}",
+        languages.join(" compiler and "),
         ask.target.triple
     );
     let mut fault = Fault::refused(message);
@@ -41,6 +39,18 @@ pub(super) fn refusal(ask: &Ask<'_>, looked: &[String]) -> Fault {
         ));
     }
     ways_out(ask).into_iter().fold(fault, Fault::hint)
+}
+
+/// For C++, then for C, the crates that need it: `ring` needs a C.
+fn languages(ask: &Ask<'_>) -> Vec<String> {
+    let of = |(is_cxx, language): (bool, &str)| {
+        let needs = ask.needs.iter().filter(|need| need.is_cxx == is_cxx);
+        let names: Vec<String> = needs.map(|need| format!("`{}`", need.package)).collect();
+        let verb = if names.len() == 1 { "needs" } else { "need" };
+        (!names.is_empty()).then(|| format!("{} {verb} a {language}", names.join(", ")))
+    };
+    let both = [(true, "C++"), (false, "C")].into_iter();
+    both.filter_map(of).collect()
 }
 
 /// Compilers that are here and look as if they served.
