@@ -22,14 +22,7 @@ pub(super) fn refusal(ask: &Ask<'_>, looked: &[String]) -> Fault {
         languages.join(" compiler and "),
         ask.target.triple
     );
-    let mut fault = Fault::refused(message);
-    for need in ask.needs {
-        fault = fault.because(format!(
-            "`{}` is in the graph: {}",
-            need.package,
-            need.why.join(" → ")
-        ));
-    }
+    let mut fault = in_graph(ask, Fault::refused(message));
     for place in looked {
         fault = fault.because(format!("looked for {place}"));
     }
@@ -39,6 +32,25 @@ pub(super) fn refusal(ask: &Ask<'_>, looked: &[String]) -> Fault {
         ));
     }
     ways_out(ask).into_iter().fold(fault, Fault::hint)
+}
+
+/// A configured compiler that cannot be found: `variable` has `value`, and `why` it does not serve.
+pub(super) fn not_there(ask: &Ask<'_>, (variable, value): (&str, &str), why: &str) -> Fault {
+    let fault = Fault::refused(format!("`{variable}` is `{value}`, {why}"));
+    in_graph(ask, fault).hint(format!(
+        "set `{variable}` to a compiler that is on this machine, or unset it: rbuild looks for a compiler then"
+    ))
+}
+
+/// Each crate with its way.
+fn in_graph(ask: &Ask<'_>, fault: Fault) -> Fault {
+    ask.needs.iter().fold(fault, |fault, need| {
+        fault.because(format!(
+            "`{}` is in the graph: {}",
+            need.package,
+            need.why.join(" → ")
+        ))
+    })
 }
 
 /// For C++, then for C, the crates that need it: `ring` needs a C.
