@@ -474,6 +474,10 @@ fn a_configured_compiler_is_left_alone_where_it_is_there_and_where_nobody_can_te
         let (_, variables, _) = shop.parts(&chosen.expect(value));
         assert!(!variables.contains_key(CC), "{value}");
     }
+    let forced = format!("[env]\n{CC} = {{ value = '{here}', force = true }}\n");
+    shop.machine.file("workspace/.cargo/config.toml", &forced);
+    let chosen = shop.chosen_with(&[(CC, "/nonexist")], "linux/arm64", Libc::Auto);
+    chosen.expect("another compiler");
     let path = "[env]\nPATH = { value = '/opt/cross', force = true }\n";
     shop.machine.file("workspace/.cargo/config.toml", path);
     let chosen = shop.chosen_with(&[(CC, "othercc")], "linux/arm64", Libc::Auto);

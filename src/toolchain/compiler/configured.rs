@@ -51,11 +51,13 @@ fn names(toolchain: &Toolchain, target: &str, tool: &str) -> Option<String> {
 
 /// Refuses a program that is surely not there: cargo would find out after minutes, in the words of a build script.
 fn look(ask: &Ask<'_>, variable: &str) -> Result<(), Fault> {
-    let value = ask
-        .toolchain
-        .variable(variable)
-        .and_then(|value| value.to_str());
-    let lost = value.and_then(|value| Some((value, lost(ask.toolchain, value.trim())?)));
+    let toolchain = ask.toolchain;
+    let value = toolchain.variable(variable);
+    // `force = true` in cargo's configuration would put another one in its place.
+    let other = toolchain.settings.variable(variable);
+    let value = value.filter(|value| other.is_none_or(|other| other == *value));
+    let value = value.and_then(|value| value.to_str());
+    let lost = value.and_then(|value| Some((value, lost(toolchain, value.trim())?)));
     match lost {
         Some((value, why)) => Err(refusal::not_there(ask, (variable, value), &why)),
         None => Ok(()),
