@@ -48,26 +48,58 @@ fn pull(name: &str, choice: Choice<'_>, store: &Store) -> String {
     )
 }
 
-/// A manifest or config that a document points at.
-pub(crate) fn blob(what: &str, digest: &Digest, size: Option<u64>, store: &Store) -> Fault {
-    let size = size.map_or_else(String::new, |size| format!(" ({size} bytes)"));
-    offline(format!("the {what} {digest}{size} is missing"))
-        .because(looked_in(store))
-        .hint(format!(
-            "bring the image to {} again, with `rbuild cache warm` or `crane pull --format oci`",
-            store.root().display()
-        ))
+/// A manifest, index or config that a document points at.
+#[derive(Clone, Copy)]
+pub(crate) struct Lost<'a> {
+    /// The word for it.
+    pub(crate) what: &'a str,
+    pub(crate) digest: &'a Digest,
+    pub(crate) size: Option<u64>,
+    /// Whose image it belongs to, where that is known.
+    pub(crate) platform: Option<&'a Platform>,
 }
 
-/// A manifest or config that neither the cache nor the registry has.
-pub(crate) fn not_served(
-    what: &str,
-    (digest, size): (&Digest, Option<u64>),
-    repository: &Reference,
+impl Lost<'_> {
+    fn message(self) -> String {
+        let size = self.size.map(|size| format!(" ({size} bytes)"));
+        let platform = self.platform.map(|platform| format!(" for {platform}"));
+        format!(
+            "the {} {}{}{} is missing",
+            self.what,
+            self.digest,
+            size.unwrap_or_default(),
+            platform.unwrap_or_default()
+        )
+    }
+}
+
+/// What the cache does not have of an image that is partly there.
+pub(crate) fn of_cache(
+    lost: Lost<'_>,
+    (reference, choice): (&Reference, Choice<'_>),
+    cache: &Store,
 ) -> Fault {
-    let size = size.map_or_else(String::new, |size| format!(" ({size} bytes)"));
-    let message = format!("the {what} {digest}{size} is missing");
-    Fault::new(Kind::Registry, message)
+    offline(lost.message()).because(looked_in(cache)).hint(pull(
+        &reference.to_string(),
+        choice,
+        cache,
+    ))
+}
+
+/// As [`of_cache`], for a layout on disk.
+pub(crate) fn of_layout(lost: Lost<'_>, layout: &Store) -> Fault {
+    let mend = format!(
+        "copy the image to {} again, whole, with the tool that wrote it",
+        layout.root().display()
+    );
+    offline(lost.message())
+        .because(looked_in(layout))
+        .hint(mend)
+}
+
+/// What neither the cache nor the registry has.
+pub(crate) fn not_served(lost: Lost<'_>, repository: &Reference) -> Fault {
+    Fault::new(Kind::Registry, lost.message())
         .because(format!(
             "neither `{}` nor a mirror of it has it",
             repository.name()

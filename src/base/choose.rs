@@ -58,9 +58,9 @@ pub(crate) fn from_reference(
     choice: Choice<'_>,
     shelf: Shelf<'_>,
 ) -> Result<Resolved> {
-    let documents = Documents::of_reference(reference, shelf);
     let pinned = shelf.lock.and_then(|lock| lock.pinned(reference));
     let meant = pinned.as_ref().unwrap_or(reference);
+    let documents = Documents::of_reference(meant, choice, shelf);
     let found = root(meant, choice, (&documents, shelf));
     let (root, is_news) = found.map_err(|error| match pinned {
         Some(_) => absent::locked(error),
@@ -150,7 +150,7 @@ fn platform_of(
     if let Some(platform) = &pointer.platform {
         return Ok(platform.clone());
     }
-    let config = config_of(manifest, documents)?;
+    let config = config_of(manifest, pointer, documents)?;
     Platform::from_value(&config).ok_or_else(|| {
         Fault::integrity(format!(
             "the config {} names no os and architecture",
@@ -204,7 +204,7 @@ fn content(pointer: &Pointer, documents: &Documents<'_>) -> Result<(Digest, Cont
         ))
         .into());
     };
-    let config = config_of(&manifest, documents)?;
+    let config = config_of(&manifest, pointer, documents)?;
     Ok((pointer.digest, (manifest, config)))
 }
 
@@ -221,13 +221,16 @@ fn image(offer: Offer, (manifest, config): Content, documents: &Documents<'_>) -
     }
 }
 
-fn config_of(manifest: &Manifest, documents: &Documents<'_>) -> Result<Value> {
-    let config = &manifest.config;
+fn config_of(manifest: &Manifest, of: &Pointer, documents: &Documents<'_>) -> Result<Value> {
     let found = config_here(manifest, documents)?;
-    Ok(found.ok_or_else(|| documents.absent("config", &config.digest, Some(config.size)))?)
+    let config = || Pointer {
+        platform: of.platform.clone(),
+        ..Pointer::of(&manifest.config)
+    };
+    Ok(found.ok_or_else(|| documents.absent("config", &config()))?)
 }
 
 fn read(pointer: &Pointer, documents: &Documents<'_>) -> Result<Vec<u8>> {
     let bytes = documents.manifest(&pointer.digest, pointer.size)?;
-    Ok(bytes.ok_or_else(|| documents.absent("manifest", &pointer.digest, pointer.size))?)
+    Ok(bytes.ok_or_else(|| documents.absent("manifest", pointer))?)
 }

@@ -7,8 +7,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use anyhow::Result;
 
-use crate::base::absent;
-use crate::base::{Shelf, Source};
+use crate::base::absent::{self, Lost};
+use crate::base::walk::Pointer;
+use crate::base::{Choice, Shelf, Source};
 use crate::digest::{Descriptor, Digest};
 use crate::fault::Fault;
 use crate::reference::Reference;
@@ -21,6 +22,8 @@ pub(crate) struct Documents<'a> {
     /// Holds what an online run could not keep in `home`.
     spare: Option<&'a Store>,
     remote: Option<Remote<'a>>,
+    /// What is asked of a registry by name; none for a layout on disk.
+    asked: Option<(&'a Reference, Choice<'a>)>,
     /// How many came from there.
     fetched: AtomicUsize,
 }
@@ -51,12 +54,17 @@ impl<'a> Documents<'a> {
             home,
             spare: None,
             remote: None,
+            asked: None,
             fetched: AtomicUsize::new(0),
         }
     }
 
     /// Those of an image in the cache, and in its registry unless the run is offline.
-    pub(crate) fn of_reference(repository: &'a Reference, shelf: Shelf<'a>) -> Documents<'a> {
+    pub(crate) fn of_reference(
+        repository: &'a Reference,
+        choice: Choice<'a>,
+        shelf: Shelf<'a>,
+    ) -> Documents<'a> {
         let remote = |registry| Remote {
             registry,
             repository,
@@ -66,6 +74,7 @@ impl<'a> Documents<'a> {
             home: shelf.cache,
             spare: Some(shelf.spare),
             remote: shelf.registry.map(remote),
+            asked: Some((repository, choice)),
             fetched: AtomicUsize::new(0),
         }
     }
@@ -131,10 +140,17 @@ impl<'a> Documents<'a> {
     }
 
     /// What to say when a document is nowhere.
-    pub(crate) fn absent(&self, what: &str, digest: &Digest, size: Option<u64>) -> Fault {
-        match &self.remote {
-            None => absent::blob(what, digest, size, self.home),
-            Some(remote) => absent::not_served(what, (digest, size), remote.repository),
+    pub(crate) fn absent(&self, what: &str, pointer: &Pointer) -> Fault {
+        let lost = Lost {
+            what,
+            digest: &pointer.digest,
+            size: pointer.size,
+            platform: pointer.platform.as_ref(),
+        };
+        match (&self.remote, self.asked) {
+            (Some(remote), _) => absent::not_served(lost, remote.repository),
+            (None, Some(asked)) => absent::of_cache(lost, asked, self.home),
+            (None, None) => absent::of_layout(lost, self.home),
         }
     }
 

@@ -334,6 +334,34 @@ fn a_missing_child_of_the_platform_is_named_with_its_size() {
 }
 
 #[test]
+fn a_platform_that_was_never_brought_is_named_with_the_command_that_brings_it() {
+    let test = testing::store();
+    let here = testing::image(&test.store, &BaseSpec::default());
+    let gone = Descriptor::of(Family::Oci.manifest(), b"this manifest was never pulled");
+    let of = |name: &str| Some(platform(name).to_value());
+    let children = [(of("linux/amd64"), here), (of("linux/arm64"), gone.clone())];
+    let index = testing::index(&test.store, Family::Oci, &children);
+    test.store.bind("r.example/b:v1", &index).expect("bound");
+    let platforms = ["linux/amd64", "linux/arm64"];
+    for name in ["r.example/b:v1", &format!("r.example/b@{}", index.digest)] {
+        let (kind, text) = refused(&test, name, &platforms);
+        assert_eq!(kind, Kind::Offline);
+        let what = format!(
+            "the manifest {} ({} bytes) for linux/arm64 is missing",
+            gone.digest, gone.size
+        );
+        assert!(text.contains(&what), "{text}");
+        let way = format!("`rbuild cache warm --platform linux/amd64,linux/arm64 {name}`");
+        assert!(text.contains(&way), "{text}");
+    }
+    let copy = format!("oci:{}@{}", test.store.root().display(), index.digest);
+    let (_, text) = refused(&test, &copy, &platforms);
+    assert!(text.contains("for linux/arm64 is missing"), "{text}");
+    assert!(!text.contains("cache warm"), "{text}");
+    assert!(text.contains("again, whole"), "{text}");
+}
+
+#[test]
 fn an_index_or_a_manifest_that_must_be_opened_and_is_not_here_is_missing_not_refused() {
     let test = testing::store();
     let image = testing::image(&test.store, &BaseSpec::default());

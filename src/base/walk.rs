@@ -144,7 +144,7 @@ impl<'a> Walk<'a> {
     fn miss(&mut self, what: &str, pointer: &Pointer) {
         let documents = self.documents;
         self.absent
-            .get_or_insert_with(|| documents.absent(what, &pointer.digest, pointer.size));
+            .get_or_insert_with(|| documents.absent(what, pointer));
     }
 
     /// The offers that are wanted, each with the platform that it was asked for.

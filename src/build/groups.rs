@@ -13,6 +13,7 @@ use crate::base::name::Name;
 use crate::build::Tools;
 use crate::build::areas::{self, Area};
 use crate::build::base_libraries;
+use crate::build::refusals;
 use crate::build::survey::Bases;
 use crate::compile::{self, Job};
 use crate::config::{Kindnesses, Libc};
@@ -213,6 +214,18 @@ impl<'a> Group<'a> {
         toolchain::link(&self.toolchain, &target, &needs, site)
     }
 
+    /// As [`Group::chosen`] for all of its platforms; refusals of several are one.
+    fn chosen_for_all(&self, ground: Ground<'_>) -> Result<Vec<Chosen>> {
+        let (mut all, mut refused) = (Vec::new(), Vec::new());
+        for platform in self.platforms() {
+            match self.chosen(platform, ground) {
+                Err(error) if refusals::is_one(&error) => refused.push((platform, error)),
+                chosen => all.push(chosen?),
+            }
+        }
+        refusals::together(refused).map_or(Ok(all), Err)
+    }
+
     /// What the base has to link against, where that is wanted.
     fn base_libraries(
         &self,
@@ -281,8 +294,7 @@ impl<'a> Group<'a> {
         let mut env = env;
         env.extend(quieter(ground.asked.request.progress));
         let (mut links, mut notes) = (Vec::new(), Vec::new());
-        for platform in self.platforms() {
-            let chosen = self.chosen(platform, ground)?;
+        for chosen in self.chosen_for_all(ground)? {
             links.push(chosen.link);
             notes.extend(chosen.notes);
         }

@@ -14,6 +14,7 @@ mod machine;
 mod outputs;
 mod programs;
 mod push;
+mod refusals;
 mod served;
 mod summary;
 mod survey;

@@ -64,7 +64,7 @@ pub(super) fn choose(ask: &Ask<'_>) -> Result<Option<Compiler>> {
     if ask.needs.is_empty() {
         return Ok(None);
     }
-    if let Some(compiler) = configured::all(ask) {
+    if let Some(compiler) = configured::all(ask)? {
         return Ok(Some(compiler));
     }
     let mut looked = Vec::new();

@@ -436,6 +436,7 @@ fn a_musl_gcc_that_is_a_script_serves_only_beside_its_gcc() {
 #[test]
 fn a_c_compiler_that_the_user_configured_is_left_alone() {
     let machine = Machine::with(&[X86_MUSL]);
+    machine.file("path/clang", "");
     for name in [
         "CC_x86_64-unknown-linux-musl",
         "CC_x86_64_unknown_linux_musl",
@@ -467,6 +468,7 @@ fn glibc_on_the_host_takes_the_hosts_compiler() {
         &compiled(&machine.toolchain(&[]), "linux/amd64", Libc::Gnu).expect_err("no compiler"),
     );
     assert!(said.contains("`apt install gcc`"), "{said}");
+    machine.file("path/clang", "");
     let configured = machine.toolchain(&[("CC", "clang")]);
     assert_eq!(
         compiled(&configured, "linux/amd64", Libc::Gnu).expect("configured"),
@@ -591,6 +593,7 @@ fn the_users_rustflags_come_after_ours_and_all_of_them_come() {
 #[test]
 fn variables_of_one_build_count_for_that_build_alone() {
     let machine = Machine::with(&[X86_MUSL]);
+    machine.file("path/clang", "");
     let toolchain = machine.toolchain(&[("RUSTFLAGS", "-Copt-level=1")]);
     let own = [("RUSTFLAGS", "-Copt-level=s"), ("TARGET_CC", "clang")];
     let own = own.map(|(name, value)| (name.to_owned(), value.to_owned()));

@@ -297,7 +297,7 @@ fn a_bare_cc_of_the_user_is_no_compiler_for_another_target() {
 
 #[test]
 fn what_the_user_names_is_left_alone_and_the_rest_is_chosen() {
-    let shop = Shop::cxx(&["path/zig"]);
+    let shop = Shop::cxx(&["path/zig", "path/mycc"]);
     let own = [
         ("CC_aarch64-unknown-linux-musl", "mycc"),
         ("TARGET_AR", "myar"),
@@ -310,7 +310,7 @@ fn what_the_user_names_is_left_alone_and_the_rest_is_chosen() {
 
 #[test]
 fn a_linker_of_the_user_does_not_compile_c() {
-    let shop = Shop::with(&["path/zig"]);
+    let shop = Shop::with(&["path/zig", "path/mycc"]);
     let own = [("CARGO_TARGET_AARCH64_UNKNOWN_LINUX_MUSL_LINKER", "ld")];
     let chosen = shop.chosen_with(&own, "linux/arm64", Libc::Auto);
     let (linker, variables, _) = shop.parts(&chosen.expect("a compiler"));
@@ -395,4 +395,97 @@ fn every_refusal_ends_with_three_ways_out() {
             assert!(fault.reasons()[1].starts_with("looked for "), "{fault:?}");
         }
     }
+}
+
+#[test]
+fn a_refusal_names_each_crate_with_its_own_language() {
+    let shop = Shop::with(&["path/musl-gcc"]);
+    let toolchain = shop.machine.toolchain(&[]);
+    let target = target(&toolchain, &platform("linux/arm64"), Libc::Auto).expect("a target");
+    let mut needs = needs_c();
+    needs.push(CNeed {
+        package: "plusplus".to_owned(),
+        is_cxx: true,
+        ..needs[0].clone()
+    });
+    let said = |needs: &[CNeed]| {
+        told(&link_at(&toolchain, &target, needs, shop.kits.path()).expect_err("no compiler"))
+    };
+    let target = "for `aarch64-unknown-linux-musl`";
+    let both = format!(
+        "`plusplus` needs a C++ compiler and `ring` needs a C compiler {target}, and nothing here serves both\n"
+    );
+    assert!(said(&needs).starts_with(&both), "{}", said(&needs));
+    needs[0].is_cxx = true;
+    let one = format!("`ring`, `plusplus` need a C++ compiler {target}, and there is none\n");
+    assert!(said(&needs).starts_with(&one), "{}", said(&needs));
+}
+
+#[test]
+fn a_configured_compiler_that_is_not_there_is_refused_before_cargo_starts() {
+    let shop = Shop::with(&["path/zig"]);
+    for (value, why) in [
+        ("/nonexist", "which is not there"),
+        ("/no where/cc", "`/no`, which is not there"),
+        ("mycc", "`mycc`, which is not on PATH"),
+        ("ccache clang", "`ccache`, which is not on PATH"),
+    ] {
+        let chosen = shop.chosen_with(&[(CC, value)], "linux/arm64", Libc::Auto);
+        let said = told(&chosen.expect_err(value));
+        assert!(said.starts_with(&format!("`{CC}` is `{value}`")), "{said}");
+        assert!(said.contains(why), "{said}");
+        assert!(said.contains("`ring` is in the graph"), "{said}");
+        assert!(
+            said.ends_with("or unset it: rbuild looks for a compiler then"),
+            "{said}"
+        );
+    }
+    let own = [("TARGET_CXX", "/nonexist")];
+    let said = told(
+        &Shop::cxx(&["path/zig"])
+            .chosen_with(&own, "linux/arm64", Libc::Auto)
+            .expect_err("C++ alone is configured"),
+    );
+    assert!(
+        said.starts_with("`TARGET_CXX` is `/nonexist`, which is not there"),
+        "{said}"
+    );
+}
+
+#[test]
+fn a_configured_compiler_is_left_alone_where_it_is_there_and_where_nobody_can_tell() {
+    let shop = Shop::with(&[
+        "path/ccache",
+        "cargo/bin/mycc",
+        "my tools/cc",
+        "workspace/x/cc",
+    ]);
+    let here = shop.machine.path("my tools/cc").display().to_string();
+    for value in [
+        here.as_str(),
+        "ccache nothing --target=x",
+        "mycc -O2",    // rustup puts this directory on PATH for cargo
+        "tools/cc",    // from the directory of each build script
+        "'my own cc'", // whoever reads it otherwise than the cc crate
+        "$HOME/bin/cc",
+        " ",
+    ] {
+        let chosen = shop.chosen_with(&[(CC, value)], "linux/arm64", Libc::Auto);
+        let (_, variables, _) = shop.parts(&chosen.expect(value));
+        assert!(!variables.contains_key(CC), "{value}");
+    }
+    let forced = format!("[env]\n{CC} = {{ value = '{here}', force = true }}\n");
+    shop.machine.file("workspace/.cargo/config.toml", &forced);
+    let chosen = shop.chosen_with(&[(CC, "/nonexist")], "linux/arm64", Libc::Auto);
+    chosen.expect("another compiler");
+    let path = "[env]\nPATH = { value = '/opt/cross', force = true }\n";
+    shop.machine.file("workspace/.cargo/config.toml", path);
+    let chosen = shop.chosen_with(&[(CC, "othercc")], "linux/arm64", Libc::Auto);
+    chosen.expect("another PATH");
+    let own = [
+        ("CXX_aarch64_unknown_linux_musl", "/nonexist"),
+        (CC, here.as_str()),
+    ];
+    let chosen = shop.chosen_with(&own, "linux/arm64", Libc::Auto);
+    chosen.expect("nothing is C++");
 }

@@ -1,4 +1,4 @@
-# The host's own cc serves neither target: both are refused, amd64 first.
+# The host's own cc serves neither target: both are refused at once, each with its way out.
 workspace needs-c
 targets x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 programs cc gcc

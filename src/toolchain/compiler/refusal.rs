@@ -12,26 +12,17 @@ pub(in super::super) fn install_cross_gcc(program: &str) -> String {
 }
 
 pub(super) fn refusal(ask: &Ask<'_>, looked: &[String]) -> Fault {
-    let names: Vec<String> = ask
-        .needs
-        .iter()
-        .map(|need| format!("`{}`", need.package))
-        .collect();
-    let verb = if names.len() == 1 { "needs" } else { "need" };
-    let language = if ask.needs_cxx() { "C++" } else { "C" };
+    let languages = languages(ask);
+    let outcome = match languages.len() {
+        1 => "there is none",
+        _ => "nothing here serves both",
+    };
     let message = format!(
-        "{} {verb} a {language} compiler for `{}`, and there is none",
-        names.join(", "),
+        "{} compiler for `{}`, and {outcome}",
+        languages.join(" compiler and "),
         ask.target.triple
     );
-    let mut fault = Fault::refused(message);
-    for need in ask.needs {
-        fault = fault.because(format!(
-            "`{}` is in the graph: {}",
-            need.package,
-            need.why.join(" → ")
-        ));
-    }
+    let mut fault = in_graph(ask, Fault::refused(message));
     for place in looked {
         fault = fault.because(format!("looked for {place}"));
     }
@@ -41,6 +32,37 @@ pub(super) fn refusal(ask: &Ask<'_>, looked: &[String]) -> Fault {
         ));
     }
     ways_out(ask).into_iter().fold(fault, Fault::hint)
+}
+
+/// A configured compiler that cannot be found: `variable` has `value`, and `why` it does not serve.
+pub(super) fn not_there(ask: &Ask<'_>, (variable, value): (&str, &str), why: &str) -> Fault {
+    let fault = Fault::refused(format!("`{variable}` is `{value}`, {why}"));
+    in_graph(ask, fault).hint(format!(
+        "set `{variable}` to a compiler that is on this machine, or unset it: rbuild looks for a compiler then"
+    ))
+}
+
+/// Each crate with its way.
+fn in_graph(ask: &Ask<'_>, fault: Fault) -> Fault {
+    ask.needs.iter().fold(fault, |fault, need| {
+        fault.because(format!(
+            "`{}` is in the graph: {}",
+            need.package,
+            need.why.join(" → ")
+        ))
+    })
+}
+
+/// For C++, then for C, the crates that need it: `ring` needs a C.
+fn languages(ask: &Ask<'_>) -> Vec<String> {
+    let of = |(is_cxx, language): (bool, &str)| {
+        let needs = ask.needs.iter().filter(|need| need.is_cxx == is_cxx);
+        let names: Vec<String> = needs.map(|need| format!("`{}`", need.package)).collect();
+        let verb = if names.len() == 1 { "needs" } else { "need" };
+        (!names.is_empty()).then(|| format!("{} {verb} a {language}", names.join(", ")))
+    };
+    let both = [(true, "C++"), (false, "C")].into_iter();
+    both.filter_map(of).collect()
 }
 
 /// Compilers that are here and look as if they served.
