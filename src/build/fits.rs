@@ -1,6 +1,7 @@
 //! Programs that need something of their base, against what lies in its layers. Static ones need nothing, and nothing is read for them.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 
 use anyhow::Result;
 
@@ -9,7 +10,7 @@ use crate::build::survey::Bases;
 use crate::build::{Tools, layers};
 use crate::compile::{self, Binary, Home, Job, Program};
 use crate::contents::elf::Facts;
-use crate::contents::{self, Contents};
+use crate::contents::{self, Contents, Library};
 use crate::plan::wanted::Wanted;
 use crate::plan::{ImagePlan, Plan, WithoutLoader, is_dynamic};
 use crate::store::{self, Store};
@@ -68,25 +69,28 @@ fn fits(
         Home {
             name: &name,
             contents,
-            library_path: &library_path(image, base),
+            library_path: &library_path(&image.settings.env, base),
             added: &layers::paths(image)?,
         },
     )?)
 }
 
 /// The directories of `LD_LIBRARY_PATH`, as the container will have it.
-fn library_path(image: &ImagePlan, base: &BaseImage) -> Vec<String> {
+fn library_path(env: &BTreeMap<String, String>, base: &BaseImage) -> Vec<String> {
     let name = "LD_LIBRARY_PATH";
-    let env = base
+    let listed = base
         .config
         .pointer("/config/Env")
         .and_then(|env| env.as_array());
-    let of_base = env.into_iter().flatten().filter_map(|entry| entry.as_str());
+    let of_base = listed
+        .into_iter()
+        .flatten()
+        .filter_map(|entry| entry.as_str());
     let mut of_base = of_base.filter_map(|entry| entry.split_once('='));
     let of_base = of_base
         .find(|(key, _)| *key == name)
         .map(|(_, value)| value);
-    let ours = image.settings.env.get(name).map(String::as_str);
+    let ours = env.get(name).map(String::as_str);
     let directories = ours.or(of_base).unwrap_or_default().split([':', ';']);
     let directories = directories.filter(|directory| !directory.is_empty());
     directories.map(str::to_owned).collect()
@@ -159,6 +163,29 @@ pub(super) fn lacks_loader(
     };
     let loader = image.platform.loader();
     Ok(loader.is_some_and(|loader| contents.file(loader).is_none()) && !has_assets(wanted))
+}
+
+/// What Rust's standard library asks for, whatever the panic strategy and `-static-libgcc`.
+const ALWAYS: [&str; 2] = ["libc.so.6", "libgcc_s.so.1"];
+
+/// Those of [`ALWAYS`] that a base does not have, and that nothing of `wanted` could bring. No refusal, because a program without the
+/// standard library starts there, and one that a linker of the user's gave another unwinder.
+pub(super) fn lacking(
+    image: &BaseImage,
+    wanted: &Wanted<'_>,
+    contents: &Contents,
+) -> Vec<&'static str> {
+    if has_assets(wanted) {
+        return Vec::new();
+    }
+    let loader = image.platform.loader().map(Path::new);
+    let beside = loader.and_then(|loader| loader.parent()?.to_str());
+    let env = wanted.build.map(|build| build.image.env.clone());
+    let mut more = library_path(&env.unwrap_or_default(), image);
+    more.extend(beside.map(str::to_owned));
+    let is_ours = |library: &Library| image.platform.machine() == Some(library.machine);
+    let lacks = |name: &&str| contents.library_like(name, &more, is_ours).is_none();
+    ALWAYS.into_iter().filter(lacks).collect()
 }
 
 /// Assets may be anything, a loader too.

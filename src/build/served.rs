@@ -52,20 +52,39 @@ pub(super) fn told(
     if fits::lacks_loader(image, wanted, tools)? {
         return Err(plan::without_glibc(wanted.candidate.binary, &base.name).into());
     }
-    Ok(format!("{told}, {}", glibc(base, image, tools)?))
+    Ok(format!("{told}, {}", glibc((wanted, base), image, tools)?))
 }
 
-fn glibc(base: &Base, image: &BaseImage, tools: &Tools<'_>) -> Result<String> {
+fn glibc(
+    (wanted, base): (&Wanted<'_>, &Base),
+    image: &BaseImage,
+    tools: &Tools<'_>,
+) -> Result<String> {
     let Some(contents) = fits::contents(image, tools)? else {
         let way = base.way_to_layers().unwrap_or_default();
         return Ok(format!(
             "of which the layers are not here, so its glibc is not known; {way}"
         ));
     };
-    Ok(match version(&contents) {
+    let glibc = match version(&contents) {
         Some((major, minor)) => format!("with glibc {major}.{minor}"),
         None => "without glibc".to_owned(),
+    };
+    let lacking = fits::lacking(image, wanted, &contents);
+    Ok(match lacking.is_empty() {
+        true => glibc,
+        false => format!("{glibc}; {}", lack(&lacking)),
     })
+}
+
+/// What is refused later than a doctor can tell, and the mend.
+fn lack(libraries: &[&str]) -> String {
+    let names: Vec<String> = libraries.iter().map(|name| format!("`{name}`")).collect();
+    format!(
+        "it has no {}, which nearly every Rust program for glibc needs: one that does is refused once it is linked; \
+         use a base such as `gcr.io/distroless/cc-debian12`, or `libc: musl`",
+        names.join(" and no ")
+    )
 }
 
 /// The highest version that the base's libc defines.

@@ -143,6 +143,26 @@ fn the_doctor_tells_what_links_for_a_platform_although_the_base_lacks_another() 
     );
 }
 
+/// Whether it is refused is not known before: a program without the standard library starts there.
+#[test]
+fn the_doctor_says_that_a_base_lacks_what_the_standard_library_needs_where_the_build_refuses_it() {
+    let doctor = "doctor --base oci:base:it";
+    let project = Project::new("hello", "libgcc_s.so.1");
+    let told = project.env.rbuild(&project.directory, doctor).succeeds();
+    let base = |run: &Run| {
+        let shown = run.stdout();
+        let line = shown.lines().find(|line| line.starts_with("  base: "));
+        line.expect("a base").to_owned()
+    };
+    let lack = "it has no `libgcc_s.so.1`, which nearly every Rust program for glibc needs: one that does is refused once it is linked";
+    assert!(base(&told).contains(lack), "{}", base(&told));
+    project.build().ends_with(2).says("needs libgcc_s.so.1");
+    let whole = Project::new("hello", "none");
+    let told = whole.env.rbuild(&whole.directory, doctor).succeeds();
+    assert!(base(&told).contains("with glibc 2."), "{}", base(&told));
+    assert!(!base(&told).contains("it has no"), "{}", base(&told));
+}
+
 /// As [`Project`], for arm64 with the libraries of Debian's cross gcc.
 fn for_arm64(libraries: &[&str]) -> (Project, Run) {
     let project = Project::new("macros", "none");

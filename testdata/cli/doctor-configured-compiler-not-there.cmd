@@ -1,0 +1,6 @@
+# What the user names as a compiler is not there: cargo would find out after it started.
+workspace needs-c
+targets x86_64-unknown-linux-gnu x86_64-unknown-linux-musl aarch64-unknown-linux-musl
+programs cc zig
+variable CC_aarch64_unknown_linux_musl=/nonexist
+rbuild doctor --platform linux/amd64,linux/arm64
