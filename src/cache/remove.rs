@@ -92,9 +92,9 @@ fn look(word: &str, digest: &Digest, needs: &Needs<'_>, going: &BTreeSet<usize>)
 
 /// The error for names that no entry has, with those that look like them.
 fn no_such_entry(word: &str, entries: &[Entry]) -> Fault {
-    let mut names: Vec<&str> = entries
+    let mut names: Vec<(&str, &str)> = entries
         .iter()
-        .filter_map(|entry| entry.name.as_deref())
+        .filter_map(|entry| Some((entry.name.as_deref()?, entry.part.name())))
         .collect();
     let likeness = |name: &str| {
         let part = if name.contains(word) || word.contains(name) {
@@ -105,14 +105,14 @@ fn no_such_entry(word: &str, entries: &[Entry]) -> Fault {
         -(strsim::jaro_winkler(name, word) + part)
     };
     names.sort_by(|one, other| {
-        likeness(one)
-            .total_cmp(&likeness(other))
+        likeness(one.0)
+            .total_cmp(&likeness(other.0))
             .then(one.cmp(other))
     });
     names.dedup();
     let fault = Fault::refused(format!("the cache has no `{word}`"));
-    let fault = names.iter().take(3).fold(fault, |fault, name| {
-        fault.because(format!("it has `{name}`"))
+    let fault = names.iter().take(3).fold(fault, |fault, (name, part)| {
+        fault.because(format!("it has `{name}` in `{part}`"))
     });
-    fault.hint("`rbuild cache ls` lists the names and digests of bases")
+    fault.hint("`rbuild cache ls` lists the bases, which lie in `img`; images that rbuild built lie in `build`, and it does not list them")
 }

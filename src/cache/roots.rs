@@ -22,6 +22,16 @@ pub(crate) enum Part {
     Build,
 }
 
+impl Part {
+    /// The directory below the cache's.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Part::Img => "img",
+            Part::Build => "build",
+        }
+    }
+}
+
 /// What went, or would go.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Gone {
@@ -49,6 +59,7 @@ pub(crate) struct Taken {
 pub(super) struct Entry {
     /// Which store, by its place among those that were given.
     pub(super) place: usize,
+    pub(super) part: Part,
     pub(super) name: Option<String>,
     /// The other name that containerd reads.
     pub(super) other: Option<String>,
@@ -353,6 +364,7 @@ impl Entry {
         let asked = name.as_ref().and_then(|name| asked.at(name, &one.digest));
         Entry {
             place,
+            part,
             other: one.annotation(CONTAINERD_NAME).map(str::to_owned),
             digest: one.digest,
             is_ours: part == Part::Build || asked.is_some(),

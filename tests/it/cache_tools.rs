@@ -171,6 +171,22 @@ fn rm_of_what_is_not_there_names_what_is_like_it_and_takes_nothing() {
 }
 
 #[test]
+fn rm_of_what_is_not_there_says_where_each_name_lies_that_is_like_it() {
+    let env = TestEnv::new();
+    two_that_share(&env);
+    let store = env.cache().join("build");
+    let made = image(&store, &[b"made here"]);
+    name(&store, &[("rbuild.local/tool:latest", &made)]);
+    cache(&env, "rm rbuild.local/tol:latest")
+        .ends_with(2)
+        .says("it has `rbuild.local/tool:latest` in `build`")
+        .says("it has `r.example/one:1` in `img`")
+        .says("`rbuild cache ls` lists the bases, which lie in `img`");
+    assert!(!cache(&env, "ls").stdout().contains("rbuild.local"));
+    cache(&env, "rm rbuild.local/tool:latest").succeeds();
+}
+
+#[test]
 fn rm_of_a_blob_that_an_image_needs_is_refused_and_of_a_loose_one_is_not() {
     let env = TestEnv::new();
     let (one, _) = two_that_share(&env);
