@@ -13,6 +13,7 @@ mod reach;
 mod remove;
 mod roots;
 mod stays;
+mod taken;
 mod unpack;
 mod verify;
 pub(crate) mod warm;
@@ -20,8 +21,7 @@ pub(crate) mod warm;
 pub(crate) use list::{Listed, Project, built_on, list};
 pub(crate) use prune::{Limits, MinFree, prune};
 pub(crate) use remove::remove;
-pub(crate) use roots::{Gone, Part, Taken};
-pub(crate) use stays::Stays;
+pub(crate) use taken::{Gone, Part, Stays, Taken};
 pub(crate) use verify::{Damaged, Verified, repair, verify};
 
 #[cfg(test)]

@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use crate::base;
-use crate::cache::roots::{Needs, Part, Taken, age};
-use crate::cache::stays::Stays;
+use crate::cache::roots::{Needs, age};
+use crate::cache::taken::{Part, Stays, Taken};
 use crate::digest::Digest;
 use crate::store::{Seen, Store};
 

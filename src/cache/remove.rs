@@ -6,7 +6,8 @@ use std::collections::BTreeSet;
 
 use anyhow::Result;
 
-use crate::cache::roots::{Entry, Needs, Part, Taken};
+use crate::cache::roots::{Entry, Needs};
+use crate::cache::taken::{Part, Taken};
 use crate::digest::Digest;
 use crate::fault::Fault;
 use crate::reference::Reference;

@@ -8,51 +8,10 @@ use std::time::{Duration, SystemTime};
 use anyhow::Result;
 
 use crate::base::{self, Asked};
-use crate::cache::stays::Stays;
+use crate::cache::taken::{Gone, Part, Taken};
 use crate::digest::{Descriptor, Digest};
 use crate::media::{CONTAINERD_NAME, REF_NAME};
 use crate::store::{Alone, Leftover, Links, Made, Seen, Store, Victims};
-
-/// One of the two stores of the cache.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Part {
-    /// Bases, shared with other tools.
-    Img,
-    /// What rbuild made.
-    Build,
-}
-
-impl Part {
-    /// The directory below the cache's.
-    pub(super) fn name(self) -> &'static str {
-        match self {
-            Part::Img => "img",
-            Part::Build => "build",
-        }
-    }
-}
-
-/// What went, or would go.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Gone {
-    /// `None` for a blob, or an entry without a name.
-    pub(crate) name: Option<String>,
-    /// `None` for what was left behind or put aside.
-    pub(crate) digest: Option<Digest>,
-    /// What it freed: its own blobs, without those that others need.
-    pub(crate) bytes: u64,
-    pub(crate) used: Option<SystemTime>,
-}
-
-/// All that went, or would go.
-#[derive(Debug, Default)]
-pub(crate) struct Taken {
-    pub(crate) gone: Vec<Gone>,
-    /// Documents that could not be read: no blob went because of them.
-    pub(crate) unknown: BTreeSet<Digest>,
-    /// Where a limit was not reached.
-    pub(crate) stays: Option<Stays>,
-}
 
 /// One entry of an index.
 #[derive(Clone, Debug)]
@@ -312,12 +271,7 @@ impl<'a> Needs<'a> {
     /// Takes away what was let go: names before blobs, in each store.
     pub(super) fn take(self) -> Result<Taken> {
         for (place, (store, alone)) in self.stores.iter().enumerate() {
-            let unmade = self.unmade.iter().map(|one| &self.made[*one]);
-            let unmade: Vec<&Made> = unmade
-                .filter(|(of, _)| *of == place)
-                .map(|(_, made)| made)
-                .collect();
-            store.unmake(alone, &unmade)?;
+            store.unmake(alone, &self.unmade_in(place))?;
             let of_this = |entry: usize| self.entries[entry].place == place;
             let going: BTreeSet<(Option<&str>, Digest)> = self
                 .going
@@ -342,6 +296,12 @@ impl<'a> Needs<'a> {
         }
         self.discard()?;
         Ok(self.tell())
+    }
+
+    fn unmade_in(&self, place: usize) -> Vec<&Made> {
+        let unmade = self.unmade.iter().map(|one| &self.made[*one]);
+        let here = unmade.filter(|(of, _)| *of == place);
+        here.map(|(_, made)| made).collect()
     }
 
     fn discard(&self) -> Result<()> {

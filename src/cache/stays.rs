@@ -3,20 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::cache::roots::Needs;
+use crate::cache::taken::Stays;
 use crate::digest::Digest;
-
-/// What `prune` did not take, in bytes; each byte counts once, for the first reason that it has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Stays {
-    /// How much too many.
-    pub(crate) excess: u64,
-    /// The project's lock names it, or it was built on lately.
-    pub(crate) held: u64,
-    /// Entries of other tools need it.
-    pub(crate) foreign: u64,
-    /// Nothing else keeps it than that it was written or used within the last hour.
-    pub(crate) lately: u64,
-}
 
 impl Stays {
     /// Once all went that may go.
@@ -43,20 +31,5 @@ impl Stays {
             count(&made.key, made.seen.size);
         }
         stays
-    }
-
-    /// The reasons that there are, with their bytes.
-    pub(crate) fn reasons(&self) -> Vec<String> {
-        let all = [
-            (
-                self.held,
-                "that builder.lock names or that was built on lately",
-            ),
-            (self.foreign, "of entries that other tools wrote"),
-            (self.lately, "written or used within the last hour"),
-        ];
-        let some = all.iter().filter(|(bytes, _)| *bytes > 0);
-        some.map(|(bytes, why)| format!("{bytes} bytes {why}"))
-            .collect()
     }
 }

@@ -307,11 +307,11 @@ fn damage(damaged: &[(PathBuf, Damaged)], root: &Path) -> Fault {
         let place = root.join(part);
         damaged.iter().any(|one| one.0 == place).then_some(place)
     };
-    let fault = match lies_in("img") {
+    let fault = match lies_in(IMG) {
         Some(img) => of_elsewhere(fault, &img),
         None => fault,
     };
-    lies_in("build").into_iter().fold(fault, |fault, place| {
+    lies_in(BUILD).into_iter().fold(fault, |fault, place| {
         fault.hint(format!(
             "what lies in {0} rbuild makes again: `rm -r {0}` harms nothing",
             place.display()
