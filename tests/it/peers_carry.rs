@@ -15,6 +15,7 @@ use serde_json::{Value, json};
 
 use crate::cache_carry::{cache, carried, filled, img};
 use crate::feed::{Feed, skopeo, two_platforms};
+use crate::peers_kill::killer;
 use crate::peers_ko::ko;
 use crate::peers_memory::within_limits;
 use crate::registry::free_port;
@@ -249,19 +250,9 @@ const CALLS: [&str; 14] = [
 
 /// Kills the command at its `number`-th `call`; whether it was killed.
 fn killed(env: &TestEnv, words: &str, (call, number): (&str, usize)) -> bool {
-    let trace = format!("trace=?{call}");
-    let inject = format!("inject=?{call}:signal=SIGKILL:when={number}");
-    let wrapper = [
-        "strace",
-        "-f",
-        "-qq",
-        "-o",
-        "/dev/null",
-        "-e",
-        &trace,
-        "-e",
-        &inject,
-    ];
+    let killer = killer(call, number);
+    let mut wrapper: Vec<&str> = killer.iter().map(String::as_str).collect();
+    wrapper.insert(1, "-f");
     let mut command = env.wrapped(&env.path(""), &wrapper);
     let run = run(command.arg("cache").args(words.split(' ')));
     let status = run.output.status;
