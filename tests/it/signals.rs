@@ -214,21 +214,23 @@ fn caught(command: &mut Command, directory: &Path) -> Option<Child> {
     }
 }
 
-/// Stops a heavy build while it writes below `place`, then lets `judge` look at what it left. What is too light is made heavier.
+/// Stops a heavy build while it writes below `place`, then lets `judge` look at what it left. What is too light to be stopped, or is
+/// through before it hears the signal, is made heavier.
 fn stopped_in(place: &str, arguments: &str, prepare: impl Fn(&TestEnv), judge: impl Fn(&TestEnv)) {
     for (signal, code) in STOPS {
-        let (env, child) = [3_usize, 24, 192]
+        let (env, run) = [3_usize, 24, 192]
             .into_iter()
             .find_map(|mebibytes| {
                 let env = heavy(mebibytes << 20);
                 prepare(&env);
                 let child = caught(&mut heavy_build(&env, arguments), &env.path(place))?;
-                Some((env, child))
+                send(&child, signal);
+                send(&child, Signal::CONT);
+                let run = ended(child);
+                (!run.output.status.success()).then_some((env, run))
             })
             .expect("even the heaviest was through at once");
-        send(&child, signal);
-        send(&child, Signal::CONT);
-        let stopped = ended(child).ends_with(code);
+        let stopped = run.ends_with(code);
         assert_eq!(stopped.stdout(), "");
         assert_eq!(temps(&env.path("")), [""; 0]);
         assert_eq!(fs::read_dir(env.path("tmp")).expect("there").count(), 0);
